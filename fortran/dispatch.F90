@@ -1,0 +1,104 @@
+!> Which copy of the kernels this processor gets: one value, passed down as an argument.
+!> kernels.F90 is compiled once per instruction set; FMDN_DISPATCH_X86 is defined where the copies
+!> for x86-64-v3 and -v4 exist.
+module fmdn_dispatch
+   use, intrinsic :: iso_c_binding, only: c_int, c_intptr_t, c_loc, wp => c_double
+   implicit none (type, external)
+   private
+   public :: kernel_set, processor_kernels, aligned_start
+
+   abstract interface
+      !> c(1:m, 1:n) = c + a b, element (l, j) of b at b(1 + (l - 1)*stride_k + (j - 1)*stride_n);
+      !> m is a multiple of `lanes`, the caller presets c to the bias or zero.
+      pure subroutine product_kernel(m, n, k, a, b, stride_k, stride_n, c) bind(C)
+         import :: c_int, wp
+         implicit none (type, external)
+         integer(c_int), value :: m, n, k, stride_k, stride_n
+         real(wp), intent(in) :: a(m, k), b(1 + (k - 1)*stride_k + (n - 1)*stride_n)
+         real(wp), intent(inout) :: c(m, n)
+      end subroutine product_kernel
+
+      !> g(1:p, 1:q) = g + transpose(d) a; m is a multiple of `lanes`.
+      pure subroutine accumulate_kernel(m, p, q, d, a, g) bind(C)
+         import :: c_int, wp
+         implicit none (type, external)
+         integer(c_int), value :: m, p, q
+         real(wp), intent(in) :: d(m, p), a(m, q)
+         real(wp), intent(inout) :: g(p, q)
+      end subroutine accumulate_kernel
+
+      !> x = f(x), any n.
+      pure subroutine function_kernel(n, x) bind(C)
+         import :: c_int, wp
+         implicit none (type, external)
+         integer(c_int), value :: n
+         real(wp), intent(inout) :: x(n)
+      end subroutine function_kernel
+   end interface
+
+   !> The hot loops for one instruction set.
+   type :: kernel_set
+      integer :: level = 0 !! 0 any processor, 3 x86-64-v3 (AVX2), 4 x86-64-v4 (AVX-512)
+      procedure(product_kernel), pointer, nopass :: product => null()
+      procedure(accumulate_kernel), pointer, nopass :: accumulate => null()
+      procedure(function_kernel), pointer, nopass :: exp => null()
+      procedure(function_kernel), pointer, nopass :: tanh => null()
+      procedure(function_kernel), pointer, nopass :: log => null()
+   end type kernel_set
+
+   procedure(product_kernel), bind(C) :: fmdn_product_base
+   procedure(accumulate_kernel), bind(C) :: fmdn_accumulate_base
+   procedure(function_kernel), bind(C) :: fmdn_exponential_base
+   procedure(function_kernel), bind(C) :: fmdn_hyperbolic_tangent_base
+   procedure(function_kernel), bind(C) :: fmdn_logarithm_base
+#ifdef FMDN_DISPATCH_X86
+   procedure(product_kernel), bind(C) :: fmdn_product_v3, fmdn_product_v4
+   procedure(accumulate_kernel), bind(C) :: fmdn_accumulate_v3, fmdn_accumulate_v4
+   procedure(function_kernel), bind(C) :: fmdn_exponential_v3, fmdn_exponential_v4
+   procedure(function_kernel), bind(C) :: fmdn_hyperbolic_tangent_v3, fmdn_hyperbolic_tangent_v4
+   procedure(function_kernel), bind(C) :: fmdn_logarithm_v3, fmdn_logarithm_v4
+#endif
+
+   interface
+      !> system.c: the highest level this processor has among the compiled ones.
+      pure function fmdn_cpu_level() result(level) bind(C)
+         import :: c_int
+         implicit none (type, external)
+         integer(c_int) :: level
+      end function fmdn_cpu_level
+   end interface
+
+contains
+
+   !> The fastest kernels this processor has; `highest` keeps to lower levels, for tests.
+   pure function processor_kernels(highest) result(set)
+      integer, intent(in), optional :: highest
+      type(kernel_set) :: set
+      integer :: level
+
+      level = int(fmdn_cpu_level())
+      if (present(highest)) level = min(level, highest)
+      select case (level)
+#ifdef FMDN_DISPATCH_X86
+       case (4:)
+         set = kernel_set(4, fmdn_product_v4, fmdn_accumulate_v4, fmdn_exponential_v4, &
+            fmdn_hyperbolic_tangent_v4, fmdn_logarithm_v4)
+       case (3)
+         set = kernel_set(3, fmdn_product_v3, fmdn_accumulate_v3, fmdn_exponential_v3, &
+            fmdn_hyperbolic_tangent_v3, fmdn_logarithm_v3)
+#endif
+       case default
+         set = kernel_set(0, fmdn_product_base, fmdn_accumulate_base, fmdn_exponential_base, &
+            fmdn_hyperbolic_tangent_base, fmdn_logarithm_base)
+      end select
+   end function processor_kernels
+
+   !> The first element of x that starts a 64-byte cache line (x needs 7 elements to spare). The
+   !> kernels are up to a third faster on work arrays that start there.
+   pure function aligned_start(x) result(start)
+      real(wp), intent(in), contiguous, target :: x(:)
+      integer :: start
+
+      start = 1 + int(modulo(-transfer(c_loc(x), 0_c_intptr_t), 64_c_intptr_t))/8
+   end function aligned_start
+end module fmdn_dispatch

@@ -1,0 +1,168 @@
+!> Numbers about mixtures, in physical units: log density, distribution function, quantiles, moments
+!> and samples. A mixture is its weights(k), means(c, k) and precision factors(c, c, k): upper
+!> triangular, inverse(covariance) = transpose(U) U. Sizes are checked by the callers.
+module fmdn_evaluate
+   use fmdn_kinds, only: ip, log_two_pi, wp
+   use fmdn_random, only: fill_normal, random_stream, uniform
+   implicit none (type, external)
+   private
+   public :: mixture_log_density, mixture_cdf, mixture_quantile, mixture_moments, mixture_sample, &
+      marginal_factors
+
+   real(wp), parameter :: root_half = sqrt(0.5_wp)
+
+   !> exp of less than this counts as nothing.
+   real(wp), parameter :: exponent_min = -700
+
+contains
+
+   !> log p(x).
+   pure function mixture_log_density(weights, means, factors, x) result(log_p)
+      real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :)
+      real(wp), intent(in) :: x(:) !! (n_targets)
+      real(wp) :: log_p
+      real(wp) :: terms(size(weights)), largest
+      integer :: k
+
+      do k = 1, size(weights)
+         terms(k) = log(max(weights(k), tiny(weights))) &
+            + log_kernel(means(:, k), factors(:, :, k), x)
+      end do
+      largest = maxval(terms)
+      log_p = largest + log(sum(exp(max(terms - largest, exponent_min))))
+   end function mixture_log_density
+
+   pure function log_kernel(mean, factor, x) result(log_p)
+      real(wp), intent(in) :: mean(:), factor(:, :), x(:)
+      real(wp) :: log_p
+      integer :: i
+
+      log_p = -0.5_wp*size(x)*log_two_pi
+      do i = 1, size(x)
+         log_p = log_p + log(factor(i, i)) - 0.5_wp*sum(factor(i, i:)*(x(i:) - mean(i:)))**2
+      end do
+   end function log_kernel
+
+   !> Probability of a value below x, one target; of one above it with `above`.
+   pure function mixture_cdf(weights, means, factors, x, above) result(p)
+      real(wp), intent(in) :: weights(:), means(:), factors(:), x
+      logical, intent(in) :: above
+      real(wp) :: p
+
+      p = 0.5_wp*sum(weights*erfc(merge(root_half, -root_half, above)*((x - means)*factors)))
+   end function mixture_cdf
+
+   !> The value below which the probability is q, one target: Newton steps inside a bracket that
+   !> shrinks, on the nearer tail. q <= 0 and q >= 1 give minus and plus `huge`.
+   pure function mixture_quantile(weights, means, factors, q) result(x)
+      real(wp), intent(in) :: weights(:), means(:), factors(:), q
+      real(wp) :: x
+      integer, parameter :: max_steps = 200
+      real(wp) :: low, high, excess, slope, tail, step
+      logical :: upper
+      integer :: i
+
+      x = -huge(x)
+      if (q <= 0) return
+      x = huge(x)
+      if (q >= 1) return
+      ! Phi(-z) <= exp(-z**2/2) bounds every kernel's own quantile, and so the mixture's.
+      low = minval(means - sqrt(-2*log(q))/factors)
+      high = maxval(means + sqrt(-2*log(1 - q))/factors)
+      upper = q > 0.5_wp
+      tail = merge(1 - q, q, upper)
+      x = min(max(sum(weights*means), low), high)
+      do i = 1, max_steps
+         excess = mixture_cdf(weights, means, factors, x, upper) - tail
+         if (upper) excess = -excess
+         if (excess > 0) then
+            high = x
+         else
+            low = x
+         end if
+         if (abs(excess) <= 4*epsilon(q)*tail) exit
+         slope = sum(weights*factors*exp(max(-0.5_wp*((x - means)*factors)**2, exponent_min))) &
+            *exp(-0.5_wp*log_two_pi)
+         step = 0.5_wp*(low + high) - x
+         if (slope*(high - low) > abs(excess)) then
+            if (x - excess/slope > low .and. x - excess/slope < high) step = -excess/slope
+         end if
+         if (abs(step) <= epsilon(x)*abs(x)) exit
+         x = x + step
+      end do
+   end function mixture_quantile
+
+   !> Mean and covariance.
+   pure subroutine mixture_moments(weights, means, factors, mean, covariance)
+      real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :)
+      real(wp), intent(out) :: mean(:), covariance(:, :)
+      real(wp) :: inverse(size(mean), size(mean))
+      integer :: i, j, k
+
+      mean = matmul(means, weights)
+      covariance = 0
+      do k = 1, size(weights)
+         inverse = inverse_factor(factors(:, :, k))
+         do j = 1, size(mean)
+            do i = 1, size(mean)
+               covariance(i, j) = covariance(i, j) + weights(k)*(sum(inverse(i, :)*inverse(j, :)) &
+                  + (means(i, k) - mean(i))*(means(j, k) - mean(j)))
+            end do
+         end do
+      end do
+   end subroutine mixture_moments
+
+   !> 1/sd of one target in each kernel.
+   pure function marginal_factors(factors, target) result(precision)
+      real(wp), intent(in) :: factors(:, :, :)
+      integer, intent(in) :: target
+      real(wp) :: precision(size(factors, 3))
+      real(wp) :: inverse(size(factors, 1), size(factors, 1))
+      integer :: k
+
+      do k = 1, size(factors, 3)
+         inverse = inverse_factor(factors(:, :, k))
+         precision(k) = 1/norm2(inverse(target, :))
+      end do
+   end function marginal_factors
+
+   !> Inverse of an upper triangular matrix.
+   pure function inverse_factor(u) result(r)
+      real(wp), intent(in) :: u(:, :)
+      real(wp) :: r(size(u, 1), size(u, 1))
+      integer :: i, j
+
+      r = 0
+      do j = 1, size(u, 1)
+         r(j, j) = 1/u(j, j)
+         do i = j - 1, 1, -1
+            r(i, j) = -sum(u(i, i + 1:j)*r(i + 1:j, j))/u(i, i)
+         end do
+      end do
+   end function inverse_factor
+
+   !> Sample number `index` (from 0) of a stream: a kernel by its weight, then U (x - mean) = z.
+   pure subroutine mixture_sample(weights, means, factors, stream, index, x)
+      real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :)
+      type(random_stream), intent(in) :: stream
+      integer(ip), intent(in) :: index
+      real(wp), intent(out) :: x(:)
+      real(wp) :: z(size(x)), remaining
+      integer(ip) :: pairs
+      integer :: i, k
+
+      ! Each sample owns a run of pairs of the stream: the first for the kernel, the rest for z.
+      pairs = index*(1 + (size(x) + 1)/2)
+      remaining = uniform(stream, 2*pairs)*sum(weights)
+      do k = 1, size(weights) - 1
+         remaining = remaining - weights(k)
+         if (remaining < 0) exit
+      end do
+      call fill_normal(stream, pairs + 1, z)
+      do i = size(x), 1, -1
+         x(i) = means(i, k) &
+            + (z(i) - sum(factors(i, i + 1:, k)*(x(i + 1:) - means(i + 1:, k))))/factors(i, i, k)
+      end do
+   end subroutine mixture_sample
+
+end module fmdn_evaluate

@@ -1,0 +1,540 @@
+!> The boundary: everything the core can do, over plain arrays that the caller owns. C calls these
+!> procedures (include/fmdn.h), f2py reads this file to make the Python module, and old Fortran may
+!> use it as it stands. Sizes come first and by value, `status` last (fmdn_status); arrays are
+!> column-major, so that inputs(n_inputs, n_rows) is C's and NumPy's inputs[n_rows][n_inputs].
+!>
+!> A committee crosses as `layout`, `parameters` and a text (fmdn_layout); a mixture as weights,
+!> means and precision factors (fmdn_evaluate). Rows have roles (fmdn_splits).
+module fmdn_c
+   use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int, c_int64_t
+   use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
+   use fmdn_committee, only: committee_view, fit_committee_scales, log_density, plan_committee, &
+      posterior, select_members, train_members, view_committee, weigh_members
+   use fmdn_dispatch, only: kernel_set, processor_kernels
+   use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_moments, mixture_quantile, &
+      mixture_sample
+   use fmdn_file, only: model_contents, read_model, write_model
+   use fmdn_kinds, only: ip, wp
+   use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
+   use fmdn_random, only: for_samples, random_stream, stream_of
+   use fmdn_rows, only: data_set, rows_to_train, tile_rows, tiled_rows
+   use fmdn_splits, only: role_training, split_rows
+   use fmdn_status, only: status_invalid_argument, status_not_finite, status_ok, &
+      status_out_of_memory, status_text, stop_text
+   use fmdn_train, only: n_history, n_outcome, training_options
+   implicit none (type, external)
+   private
+   public :: fmdn_status_text, fmdn_stop_text, fmdn_split_rows, fmdn_plan_committee, fmdn_describe, &
+      fmdn_fit_scales, fmdn_train_members, fmdn_weigh_members, fmdn_select_members, &
+      fmdn_loss_gradient, fmdn_posterior, fmdn_log_density, fmdn_mixture_log_density, &
+      fmdn_mixture_cdf, fmdn_mixture_quantile, fmdn_mixture_moments, fmdn_mixture_sample, &
+      fmdn_file_sizes, fmdn_file_read, fmdn_file_write
+
+contains
+
+   !> The text of a status code, blank padded.
+   subroutine fmdn_status_text(code, n_text, text) bind(C)
+      integer(c_int), value :: code
+      integer(c_int64_t), value :: n_text
+      character(kind=c_char), intent(inout) :: text(n_text)
+
+      call to_characters(status_text(int(code)), text)
+   end subroutine fmdn_status_text
+
+   !> Why the training of a member stopped, blank padded.
+   subroutine fmdn_stop_text(code, n_text, text) bind(C)
+      integer(c_int), value :: code
+      integer(c_int64_t), value :: n_text
+      character(kind=c_char), intent(inout) :: text(n_text)
+
+      call to_characters(stop_text(int(code)), text)
+   end subroutine fmdn_stop_text
+
+   !> Draw the role of each row; rows of one group, numbered from 1, share theirs.
+   subroutine fmdn_split_rows(n_rows, groups, n_groups, seed, with_weighting, with_folds, roles, &
+      status) bind(C)
+      integer(c_int64_t), value :: n_rows, n_groups, seed
+      integer(c_int64_t), intent(in) :: groups(n_rows)
+      integer(c_int), value :: with_weighting, with_folds
+      integer(c_int), intent(inout) :: roles(n_rows)
+      integer(c_int), intent(out) :: status
+
+      status = status_invalid_argument
+      if (n_rows < 1 .or. any(groups < 1) .or. any(groups > n_groups)) return
+      call split_rows(groups, n_groups, seed, with_weighting /= 0, with_folds /= 0, roles, status)
+   end subroutine fmdn_split_rows
+
+   !> Draw a committee's sizes and lay it out. Call it once with n_layout = 0 for the sizes
+   !> (layout's and parameters' lengths), then with a layout of that length.
+   subroutine fmdn_plan_committee(seed, n_inputs, n_targets, n_members, n_layers, hidden_low, &
+      hidden_high, kernels_low, kernels_high, covariance, linear_path, n_layout, layout, sizes, &
+      status) bind(C)
+      integer(c_int64_t), value :: seed
+      integer(c_int), value :: n_inputs, n_targets, n_members
+      integer(c_int64_t), value :: n_layers, n_layout
+      integer(c_int), intent(in) :: hidden_low(n_layers), hidden_high(n_layers)
+      integer(c_int), value :: kernels_low, kernels_high, covariance, linear_path
+      integer(c_int64_t), intent(inout) :: layout(n_layout)
+      integer(c_int64_t), intent(inout) :: sizes(2)
+      integer(c_int), intent(out) :: status
+      integer(ip), allocatable :: planned(:)
+
+      call plan_committee(seed, n_inputs, n_targets, n_members, hidden_low, hidden_high, &
+         kernels_low, kernels_high, covariance, linear_path /= 0, planned, status)
+      if (status /= status_ok) return
+      sizes = [size(planned, kind=ip), planned(6)]
+      if (n_layout == 0) return
+      if (n_layout /= size(planned)) status = status_invalid_argument
+      if (status == status_ok) layout = planned
+   end subroutine fmdn_plan_committee
+
+   !> Sizes of a committee: n_inputs, n_targets, n_members, kernels of all members; and for each
+   !> member: covariance, kernels, linear path, hidden layers, units of all of them, number of
+   !> parameters, parameters before its own; and its weight. Where n_members is another
+   !> number, `sizes` alone is set.
+   subroutine fmdn_describe(n_layout, layout, n_parameters, parameters, n_members, sizes, &
+      member_sizes, weights, status) bind(C)
+      integer(c_int64_t), value :: n_layout, n_parameters, n_members
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      integer(c_int64_t), intent(inout) :: sizes(4)
+      integer(c_int64_t), intent(inout) :: member_sizes(7, n_members)
+      real(c_double), intent(inout) :: weights(n_members)
+      integer(c_int), intent(out) :: status
+      type(committee_view) :: view
+      integer :: k
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      sizes = [view%n_inputs, view%n_targets, size(view%members), view%n_kernels]
+      if (n_members /= size(view%members)) return
+      weights = view%weights
+      do k = 1, size(view%members)
+         associate (network => view%members(k)%network, mixture => view%members(k)%mixture)
+            member_sizes(:, k) = [int([mixture%covariance, mixture%n_kernels, &
+               merge(1, 0, network%linear_path), size(network%hidden), sum(network%hidden)], ip), &
+               view%members(k)%n_parameters, view%members(k)%offset]
+         end associate
+      end do
+   end subroutine fmdn_describe
+
+   !> Write the scales that the rows ask for into a planned committee.
+   subroutine fmdn_fit_scales(n_layout, layout, n_parameters, parameters, n_inputs, n_targets, &
+      n_rows, inputs, targets, weights, roles, noise_sd, status) bind(C)
+      integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(inout) :: parameters(n_parameters)
+      real(c_double), intent(in), target :: inputs(n_inputs, n_rows), targets(n_targets, n_rows)
+      real(c_double), intent(in), target :: weights(n_rows), noise_sd(n_inputs)
+      integer(c_int), intent(in), target :: roles(n_rows)
+      integer(c_int), intent(out) :: status
+      type(data_set) :: data
+
+      call gather(inputs, targets, weights, roles, noise_sd, 0_ip, data, status)
+      if (status == status_ok) call fit_committee_scales(data, layout, parameters, status)
+   end subroutine fmdn_fit_scales
+
+   !> Train the members first to last (counted from 1). May be called from several processes, a
+   !> member at a time: the bits are the same. `interrupt(1)`, raised by another thread, ends it.
+   !> `history` (n_history columns for the start and each iteration) and `outcome` are filled as
+   !> training goes on: a member is finished when outcome(1) is not zero (fmdn_status).
+   subroutine fmdn_train_members(n_layout, layout, n_parameters, parameters, n_inputs, n_targets, &
+      n_rows, inputs, targets, weights, roles, noise_sd, seed, first, last, max_iter, patience, &
+      n_threads, interrupt, n_lines, n_members, history, outcome, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(inout) :: parameters(n_parameters)
+      real(c_double), intent(in), target :: inputs(n_inputs, n_rows), targets(n_targets, n_rows)
+      real(c_double), intent(in), target :: weights(n_rows), noise_sd(n_inputs)
+      integer(c_int), intent(in), target :: roles(n_rows)
+      integer(c_int64_t), value :: seed
+      integer(c_int), value :: first, last, max_iter, patience, n_threads
+      integer(c_int64_t), intent(inout) :: interrupt(1)
+      integer(c_int64_t), value :: n_lines, n_members
+      real(c_double), intent(inout) :: history(6, n_lines, n_members)
+      integer(c_int64_t), intent(inout) :: outcome(3, n_members)
+      integer(c_int), intent(out) :: status
+      type(data_set) :: data
+
+      call gather(inputs, targets, weights, roles, noise_sd, seed, data, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (max_iter < 0 .or. n_lines /= max_iter + 1 .or. last > n_members) return
+      call train_members(data, layout, parameters, first, last, &
+         training_options(max_iter, patience, seed), n_threads, interrupt(1), history, outcome, status)
+   end subroutine fmdn_train_members
+
+   !> Weigh the members by their mean losses on the rows that weigh.
+   subroutine fmdn_weigh_members(n_layout, layout, n_parameters, parameters, n_inputs, n_targets, &
+      n_rows, inputs, targets, weights, roles, noise_sd, seed, n_threads, n_members, losses, &
+      status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows, n_members
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(inout) :: parameters(n_parameters)
+      real(c_double), intent(in), target :: inputs(n_inputs, n_rows), targets(n_targets, n_rows)
+      real(c_double), intent(in), target :: weights(n_rows), noise_sd(n_inputs)
+      integer(c_int), intent(in), target :: roles(n_rows)
+      integer(c_int64_t), value :: seed
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: losses(n_members)
+      integer(c_int), intent(out) :: status
+      type(data_set) :: data
+
+      call gather(inputs, targets, weights, roles, noise_sd, seed, data, status)
+      if (status /= status_ok) return
+      call weigh_members(data, layout, parameters, n_threads, losses, status)
+   end subroutine fmdn_weigh_members
+
+   !> The committee of the members with keep /= 0, into arrays at least as long as the old ones;
+   !> `sizes`: the lengths used.
+   subroutine fmdn_select_members(n_layout, layout, n_parameters, parameters, n_members, keep, &
+      new_layout, new_parameters, sizes, status) bind(C)
+      integer(c_int64_t), value :: n_layout, n_parameters, n_members
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      integer(c_int), intent(in) :: keep(n_members)
+      integer(c_int64_t), intent(inout) :: new_layout(n_layout)
+      real(c_double), intent(inout) :: new_parameters(n_parameters)
+      integer(c_int64_t), intent(inout) :: sizes(2)
+      integer(c_int), intent(out) :: status
+      integer(ip), allocatable :: selected(:)
+      real(wp), allocatable :: reals(:)
+
+      call select_members(layout, parameters, keep /= 0, selected, reals, status)
+      if (status /= status_ok) return
+      sizes = [size(selected, kind=ip), size(reals, kind=ip)]
+      new_layout(:sizes(1)) = selected
+      new_parameters(:sizes(2)) = reals
+   end subroutine fmdn_select_members
+
+   !> Mean loss of one member on the rows and its gradient, in standardised units.
+   subroutine fmdn_loss_gradient(n_layout, layout, n_parameters, parameters, member, n_inputs, &
+      n_targets, n_rows, inputs, targets, weights, n_threads, n_gradient, gradient, loss, &
+      status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows, n_gradient
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      integer(c_int), value :: member, n_threads
+      real(c_double), intent(in), target :: inputs(n_inputs, n_rows), targets(n_targets, n_rows)
+      real(c_double), intent(in), target :: weights(n_rows)
+      real(c_double), intent(inout) :: gradient(n_gradient)
+      real(c_double), intent(out) :: loss
+      integer(c_int), intent(out) :: status
+      integer, allocatable, target :: roles(:)
+      real(wp), allocatable, target :: noise_sd(:)
+      type(committee_view) :: view
+      type(data_set) :: data
+      type(tiled_rows) :: tiles
+      type(loss_work) :: work
+      type(kernel_set) :: kernels
+      real(wp) :: monitor_loss
+
+      loss = 0
+      allocate (roles(n_rows), source=role_training)
+      allocate (noise_sd(n_inputs), source=0.0_wp)
+      call gather(inputs, targets, weights, roles, noise_sd, 0_ip, data, status)
+      if (status /= status_ok) return
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (member < 1 .or. member > size(view%members) .or. n_threads < 1) return
+      if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets) return
+      associate (this => view%members(member))
+         if (n_gradient /= this%n_parameters) return
+         call tile_rows(data, view%scales, rows_to_train(roles), 0, tiles, status)
+         if (status /= status_ok) return
+         work = new_loss_work(this, tiles%n_tiles, n_threads)
+         kernels = processor_kernels()
+         call loss_and_gradient(kernels, this, &
+            parameters(this%offset + 1:this%offset + this%n_parameters), tiles, 0, 0_ip, work, &
+            loss, monitor_loss, gradient)
+      end associate
+   end subroutine fmdn_loss_gradient
+
+   !> The committee's mixture for each row, in physical units.
+   subroutine fmdn_posterior(n_layout, layout, n_parameters, parameters, n_inputs, n_rows, inputs, &
+      n_threads, n_targets, n_kernels, weights, means, factors, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_rows, n_targets, n_kernels
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      real(c_double), intent(in) :: inputs(n_inputs, n_rows)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: weights(n_kernels, n_rows)
+      real(c_double), intent(inout) :: means(n_targets, n_kernels, n_rows)
+      real(c_double), intent(inout) :: factors(n_targets, n_targets, n_kernels, n_rows)
+      integer(c_int), intent(out) :: status
+      type(committee_view) :: view
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets) return
+      if (n_kernels /= view%n_kernels .or. n_threads < 1) return
+      status = status_not_finite
+      if (.not. all(ieee_is_finite(inputs))) return
+      status = status_ok
+      call posterior(view, parameters, inputs, n_threads, weights, means, factors)
+   end subroutine fmdn_posterior
+
+   !> log p(target | inputs) of the committee for each row, nats, physical units.
+   subroutine fmdn_log_density(n_layout, layout, n_parameters, parameters, n_inputs, n_targets, &
+      n_rows, inputs, targets, n_threads, log_p, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      real(c_double), intent(in) :: inputs(n_inputs, n_rows), targets(n_targets, n_rows)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: log_p(n_rows)
+      integer(c_int), intent(out) :: status
+      type(committee_view) :: view
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets .or. n_threads < 1) return
+      status = status_not_finite
+      if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
+      status = status_ok
+      call log_density(view, parameters, inputs, targets, n_threads, log_p)
+   end subroutine fmdn_log_density
+
+   !> log p at n_points for each of n mixtures.
+   subroutine fmdn_mixture_log_density(n_targets, n_kernels, n, weights, means, factors, n_points, &
+      points, n_threads, log_p, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n, n_points
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      real(c_double), intent(in) :: points(n_targets, n_points, n)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: log_p(n_points, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i, j
+
+      status = status_invalid_argument
+      if (n_threads < 1) return
+      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
+      !$omp shared(n, n_points, weights, means, factors, points, log_p)
+      do i = 1, n
+         do j = 1, n_points
+            log_p(j, i) = mixture_log_density(weights(:, i), means(:, :, i), factors(:, :, :, i), &
+               points(:, j, i))
+         end do
+      end do
+      !$omp end parallel do
+      status = status_ok
+   end subroutine fmdn_mixture_log_density
+
+   !> Probability below (above: above) n_points for each of n one-dimensional mixtures.
+   subroutine fmdn_mixture_cdf(n_kernels, n, weights, means, factors, n_points, points, above, &
+      n_threads, p, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_kernels, n, n_points
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n), factors(n_kernels, n)
+      real(c_double), intent(in) :: points(n_points, n)
+      integer(c_int), value :: above, n_threads
+      real(c_double), intent(inout) :: p(n_points, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i, j
+
+      status = status_invalid_argument
+      if (n_threads < 1) return
+      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
+      !$omp shared(n, n_points, weights, means, factors, points, above, p)
+      do i = 1, n
+         do j = 1, n_points
+            p(j, i) = mixture_cdf(weights(:, i), means(:, i), factors(:, i), points(j, i), above /= 0)
+         end do
+      end do
+      !$omp end parallel do
+      status = status_ok
+   end subroutine fmdn_mixture_cdf
+
+   !> Quantiles at n_points probabilities for each of n one-dimensional mixtures.
+   subroutine fmdn_mixture_quantile(n_kernels, n, weights, means, factors, n_points, probabilities, &
+      n_threads, quantiles, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_kernels, n, n_points
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n), factors(n_kernels, n)
+      real(c_double), intent(in) :: probabilities(n_points)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: quantiles(n_points, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i, j
+
+      status = status_invalid_argument
+      if (n_threads < 1) return
+      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
+      !$omp shared(n, n_points, weights, means, factors, probabilities, quantiles)
+      do i = 1, n
+         do j = 1, n_points
+            quantiles(j, i) = mixture_quantile(weights(:, i), means(:, i), factors(:, i), &
+               probabilities(j))
+         end do
+      end do
+      !$omp end parallel do
+      status = status_ok
+   end subroutine fmdn_mixture_quantile
+
+   !> Mean and covariance of each of n mixtures.
+   subroutine fmdn_mixture_moments(n_targets, n_kernels, n, weights, means, factors, mean, &
+      covariance, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      real(c_double), intent(inout) :: mean(n_targets, n), covariance(n_targets, n_targets, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i
+
+      do i = 1, n
+         call mixture_moments(weights(:, i), means(:, :, i), factors(:, :, :, i), mean(:, i), &
+            covariance(:, :, i))
+      end do
+      status = status_ok
+   end subroutine fmdn_mixture_moments
+
+   !> n_samples samples of each of n mixtures; sample j of mixture i depends on (seed, i, j) alone.
+   subroutine fmdn_mixture_sample(n_targets, n_kernels, n, weights, means, factors, seed, &
+      n_samples, samples, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n, seed, n_samples
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      real(c_double), intent(inout) :: samples(n_targets, n_samples, n)
+      integer(c_int), intent(out) :: status
+      type(random_stream) :: stream
+      integer(ip) :: i, j
+
+      do i = 1, n
+         stream = stream_of(seed, int(i), for_samples)
+         do j = 1, n_samples
+            call mixture_sample(weights(:, i), means(:, :, i), factors(:, :, :, i), stream, j - 1, &
+               samples(:, j, i))
+         end do
+      end do
+      status = status_ok
+   end subroutine fmdn_mixture_sample
+
+   !> Sizes of a model file: number of committees, and the summed lengths of their names, layouts,
+   !> parameters and texts. `detail` says what is wrong and where, blank padded.
+   subroutine fmdn_file_sizes(n_path, path, sizes, n_detail, detail, status) bind(C)
+      integer(c_int64_t), value :: n_path, n_detail
+      character(kind=c_char), intent(in) :: path(n_path)
+      integer(c_int64_t), intent(inout) :: sizes(5)
+      character(kind=c_char), intent(inout) :: detail(n_detail)
+      integer(c_int), intent(out) :: status
+      type(model_contents) :: contents
+      character(len=200) :: what
+
+      call read_model(to_string(path), contents, status, what)
+      call to_characters(what, detail)
+      if (status /= status_ok) return
+      sizes = [size(contents%sizes, 2, kind=ip), sum(contents%sizes, 2)]
+   end subroutine fmdn_file_sizes
+
+   !> The committees of a model file, one behind the other in arrays of the lengths that
+   !> fmdn_file_sizes gave; entry_sizes: lengths of name, layout, parameters and text of each.
+   subroutine fmdn_file_read(n_path, path, n_entries, entry_sizes, n_names, names, n_layout, layout, &
+      n_parameters, parameters, n_text, text, n_detail, detail, status) bind(C)
+      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text, n_detail
+      character(kind=c_char), intent(in) :: path(n_path)
+      integer(c_int64_t), intent(inout) :: entry_sizes(4, n_entries)
+      character(kind=c_char), intent(inout) :: names(n_names)
+      integer(c_int64_t), intent(inout) :: layout(n_layout)
+      real(c_double), intent(inout) :: parameters(n_parameters)
+      character(kind=c_char), intent(inout) :: text(n_text)
+      character(kind=c_char), intent(inout) :: detail(n_detail)
+      integer(c_int), intent(out) :: status
+      type(model_contents) :: contents
+      character(len=200) :: what
+
+      call read_model(to_string(path), contents, status, what)
+      call to_characters(what, detail)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (size(contents%sizes, 2) /= n_entries) return
+      if (any(sum(contents%sizes, 2) /= [n_names, n_layout, n_parameters, n_text])) return
+      entry_sizes = contents%sizes
+      call to_characters(contents%names, names)
+      layout = contents%layout
+      parameters = contents%parameters
+      call to_characters(contents%text, text)
+      status = status_ok
+   end subroutine fmdn_file_read
+
+   !> Write committees, laid out as fmdn_file_read gives them, into a file, whole or not at all.
+   subroutine fmdn_file_write(n_path, path, n_entries, entry_sizes, n_names, names, n_layout, &
+      layout, n_parameters, parameters, n_text, text, n_detail, detail, status) bind(C)
+      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text, n_detail
+      character(kind=c_char), intent(in) :: path(n_path)
+      integer(c_int64_t), intent(in) :: entry_sizes(4, n_entries)
+      character(kind=c_char), intent(in) :: names(n_names)
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      character(kind=c_char), intent(in) :: text(n_text)
+      character(kind=c_char), intent(inout) :: detail(n_detail)
+      integer(c_int), intent(out) :: status
+      character(len=200) :: what
+
+      status = status_invalid_argument
+      if (n_entries < 1 .or. any(entry_sizes < 0)) return
+      if (any(sum(entry_sizes, 2) /= [n_names, n_layout, n_parameters, n_text])) return
+      call write_model(to_string(path), n_entries, entry_sizes, to_string(names), layout, &
+         parameters, to_string(text), status, what)
+      call to_characters(what, detail)
+   end subroutine fmdn_file_write
+
+   !> The rows as the core takes them; refuses what it cannot use.
+   subroutine gather(inputs, targets, weights, roles, noise_sd, seed, data, status)
+      real(wp), intent(in), target, contiguous :: inputs(:, :), targets(:, :), weights(:)
+      integer, intent(in), target, contiguous :: roles(:)
+      real(wp), intent(in), target, contiguous :: noise_sd(:)
+      integer(ip), intent(in) :: seed
+      type(data_set), intent(out) :: data
+      integer, intent(out) :: status
+
+      status = status_invalid_argument
+      if (size(inputs) < 1 .or. size(targets) < 1) return
+      status = status_not_finite
+      if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
+      if (.not. (all(ieee_is_finite(weights)) .and. all(ieee_is_finite(noise_sd)))) return
+      status = status_invalid_argument
+      if (any(weights < 0) .or. any(noise_sd < 0)) return
+      data%inputs => inputs
+      data%targets => targets
+      data%weights => weights
+      data%roles => roles
+      data%noise_sd => noise_sd
+      data%seed = seed
+      status = status_ok
+   end subroutine gather
+
+   pure function to_string(characters) result(string)
+      character(kind=c_char), intent(in) :: characters(:)
+      character(len=size(characters)) :: string
+      integer :: i
+
+      do i = 1, size(characters)
+         string(i:i) = characters(i)
+      end do
+   end function to_string
+
+   !> Copy, blank padded or cut.
+   pure subroutine to_characters(string, characters)
+      character(len=*), intent(in) :: string
+      character(kind=c_char), intent(inout) :: characters(:)
+      integer :: i
+
+      do i = 1, size(characters)
+         characters(i) = " "
+         if (i <= len(string)) characters(i) = string(i:i)
+      end do
+   end subroutine to_characters
+
+end module fmdn_c

@@ -1,0 +1,212 @@
+!> Where training starts: the network returns nearly the marginal distribution of the targets for
+!> every input. The last biases come from k-means clusters of the training targets, hidden weights
+!> are N(0, 1/(n_in + 1)), weights into the outputs a tenth of that, the linear path starts at zero.
+module fmdn_initialise
+   use fmdn_kinds, only: ip, wp
+   use fmdn_member, only: member_type
+   use fmdn_mixture, only: diagonal, factor_row, isotropic, mixture_shape, outputs_per_kernel, &
+      precision_factor
+   use fmdn_random, only: fill_normal, for_clusters, for_weights, random_stream, stream_of, uniform
+   use fmdn_rows, only: tiled_rows
+   use fmdn_splits, only: trains
+   implicit none (type, external)
+   private
+   public :: initial_parameters, cluster_outputs
+
+   integer, parameter :: enough_points = 10000, max_sweeps = 100
+   real(wp), parameter :: least_sd = 0.05_wp !! of a kernel at the start, standardised units
+
+contains
+
+   !> First parameters of member number `index`, from the rows that train it.
+   subroutine initial_parameters(member, tiles, fold, seed, index, parameters)
+      type(member_type), intent(in) :: member
+      type(tiled_rows), intent(in) :: tiles
+      integer, intent(in) :: fold, index
+      integer(ip), intent(in) :: seed
+      real(wp), intent(out) :: parameters(:)
+      real(wp), allocatable :: points(:, :), weights(:)
+      type(random_stream) :: stream
+      real(wp) :: sd
+      integer :: layer, n_in, n_out, n_layers, at
+      integer(ip) :: pair
+
+      parameters = 0
+      stream = stream_of(seed, index, for_weights)
+      n_layers = size(member%network%hidden) + 1
+      n_in = member%network%n_inputs
+      at = 0
+      pair = 0
+      do layer = 1, n_layers
+         sd = 1/sqrt(real(n_in + 1, wp))
+         if (layer < n_layers) then
+            n_out = member%network%hidden(layer)
+         else
+            n_out = member%network%n_outputs
+            sd = 0.1_wp*sd
+         end if
+         call fill_normal(stream, pair, parameters(at + 1:at + (n_in + 1)*n_out))
+         parameters(at + 1:at + (n_in + 1)*n_out) = sd*parameters(at + 1:at + (n_in + 1)*n_out)
+         at = at + (n_in + 1)*n_out
+         pair = at
+         n_in = n_out
+      end do
+      call training_targets(tiles, fold, points, weights)
+      call cluster_outputs(member%mixture, points, weights, stream_of(seed, index, for_clusters), &
+         parameters(at - member%network%n_outputs + 1:at))
+   end subroutine initial_parameters
+
+   !> At most `enough_points` of the targets that train, evenly spread over the rows.
+   pure subroutine training_targets(tiles, fold, points, weights)
+      type(tiled_rows), intent(in) :: tiles
+      integer, intent(in) :: fold
+      real(wp), allocatable, intent(out) :: points(:, :), weights(:)
+      integer :: tile, t, n, used, stride
+      logical :: chosen(size(tiles%weights, 1), size(tiles%weights, 2))
+
+      chosen = trains(tiles%roles, fold) .and. tiles%weights > 0
+      stride = 1 + (count(chosen) - 1)/enough_points
+      n = (count(chosen) + stride - 1)/stride
+      allocate (points(size(tiles%targets, 2), n), weights(n))
+      n = 0
+      used = 0
+      do tile = 1, tiles%n_tiles
+         do t = 1, size(chosen, 1)
+            if (.not. chosen(t, tile)) cycle
+            n = n + 1
+            if (modulo(n - 1, stride) /= 0) cycle
+            used = used + 1
+            points(:, used) = tiles%targets(t, :, tile)
+            weights(used) = tiles%weights(t, tile)
+         end do
+      end do
+   end subroutine training_targets
+
+   !> Outputs whose mixture has a kernel for each k-means cluster of the points.
+   pure subroutine cluster_outputs(shape, points, weights, stream, outputs)
+      type(mixture_shape), intent(in) :: shape
+      real(wp), intent(in) :: points(:, :) !! (n_targets, n)
+      real(wp), intent(in) :: weights(:)   !! (n)
+      type(random_stream), intent(in) :: stream
+      real(wp), intent(out) :: outputs(outputs_per_kernel(shape%covariance, shape%n_targets), &
+         shape%n_kernels)
+      real(wp) :: centres(shape%n_targets, shape%n_kernels)
+      real(wp) :: covariance(shape%n_targets, shape%n_targets), u(shape%n_targets, shape%n_targets)
+      real(wp) :: mass, variance(shape%n_targets)
+      integer :: label(size(weights)), c, i, j, k
+
+      c = shape%n_targets
+      call k_means(points, weights, stream, centres, label)
+      do k = 1, shape%n_kernels
+         call cluster_moments(points, weights, label == k, centres(:, k), mass, covariance)
+         variance = [(covariance(i, i), i=1, c)] + least_sd**2
+         outputs(1, k) = log(max(mass/sum(weights), 0.5_wp/size(weights)))
+         outputs(2:1 + c, k) = centres(:, k)
+         select case (shape%covariance)
+         case (isotropic)
+            outputs(2 + c, k) = 0.5_wp*log(sum(variance)/c)
+         case (diagonal)
+            outputs(2 + c:, k) = 0.5_wp*log(variance)
+         case default
+            do i = 1, c
+               covariance(i, i) = variance(i)
+            end do
+            u = precision_factor(covariance)
+            do j = 1, c
+               do i = 1, j - 1
+                  outputs(factor_row(c, i, j), k) = u(i, j)
+               end do
+               outputs(factor_row(c, j, j), k) = -log(u(j, j))
+            end do
+         end select
+      end do
+   end subroutine cluster_outputs
+
+   pure subroutine cluster_moments(points, weights, inside, centre, mass, covariance)
+      real(wp), intent(in) :: points(:, :), weights(:), centre(:)
+      logical, intent(in) :: inside(:)
+      real(wp), intent(out) :: mass, covariance(:, :)
+      integer :: i, j
+
+      mass = sum(weights, mask=inside)
+      covariance = 0
+      if (.not. mass > 0) return
+      do j = 1, size(centre)
+         do i = 1, size(centre)
+            covariance(i, j) = sum(weights*(points(i, :) - centre(i))*(points(j, :) - centre(j)), &
+               mask=inside)/mass
+         end do
+      end do
+   end subroutine cluster_moments
+
+   !> Lloyd's algorithm from k-means++ centres (Arthur & Vassilvitskii 2007). A cluster that runs
+   !> empty takes the point that is farthest from its own centre.
+   pure subroutine k_means(points, weights, stream, centres, label)
+      real(wp), intent(in) :: points(:, :), weights(:)
+      type(random_stream), intent(in) :: stream
+      real(wp), intent(out) :: centres(:, :)
+      integer, intent(out) :: label(:)
+      real(wp) :: distance(size(weights)), mass
+      integer :: before(size(weights)), k, sweep
+
+      call first_centres(points, weights, stream, centres)
+      label = 0
+      do sweep = 1, max_sweeps
+         before = label
+         call assign(points, centres, label, distance)
+         if (all(label == before)) exit
+         do k = 1, size(centres, 2)
+            if (.not. any(label == k)) then
+               label(maxloc(distance, 1)) = k
+               distance(maxloc(distance, 1)) = 0
+            end if
+            mass = sum(weights, mask=label == k)
+            if (mass > 0) centres(:, k) = matmul(points, merge(weights, 0.0_wp, label == k))/mass
+         end do
+      end do
+   end subroutine k_means
+
+   !> k-means++: each centre is drawn with probability weight times squared distance to the nearest.
+   pure subroutine first_centres(points, weights, stream, centres)
+      real(wp), intent(in) :: points(:, :), weights(:)
+      type(random_stream), intent(in) :: stream
+      real(wp), intent(out) :: centres(:, :)
+      real(wp) :: distance(size(weights)), target
+      integer :: i, k
+
+      distance = 1
+      do k = 1, size(centres, 2)
+         target = uniform(stream, int(k, ip))*sum(weights*distance)
+         do i = 1, size(weights) - 1
+            target = target - weights(i)*distance(i)
+            if (target < 0) exit
+         end do
+         centres(:, k) = points(:, i)
+         if (k == 1) distance = huge(distance)
+         do i = 1, size(weights)
+            distance(i) = min(distance(i), sum((points(:, i) - centres(:, k))**2))
+         end do
+      end do
+   end subroutine first_centres
+
+   pure subroutine assign(points, centres, label, distance)
+      real(wp), intent(in) :: points(:, :), centres(:, :)
+      integer, intent(out) :: label(:)
+      real(wp), intent(out) :: distance(:)
+      real(wp) :: d
+      integer :: i, k
+
+      distance = huge(distance)
+      label = 1
+      do k = 1, size(centres, 2)
+         do i = 1, size(label)
+            d = sum((points(:, i) - centres(:, k))**2)
+            if (d < distance(i)) then
+               distance(i) = d
+               label(i) = k
+            end if
+         end do
+      end do
+   end subroutine assign
+
+end module fmdn_initialise

@@ -1,0 +1,173 @@
+!> Mean loss of a member on its training rows with the gradient, and on its monitor rows, in one
+!> pass. Tiles are cut into chunks by their number alone; a chunk adds its tiles in order and chunks
+!> are added in order, so that the sums do not depend on the number of threads.
+module fmdn_loss
+   use fmdn_dispatch, only: kernel_set
+   use fmdn_kinds, only: ip, tile_size, wp
+   use fmdn_member, only: member_type
+   use fmdn_mixture, only: mixture_gradient, mixture_loss, mixture_work, new_work
+   use fmdn_network, only: backward, forward
+   use fmdn_rows, only: tiled_rows
+   use fmdn_splits, only: monitors, trains
+   implicit none (type, external)
+   private
+   public :: tile_work, new_tile_work, loss_work, new_loss_work, example_losses, loss_and_gradient
+
+   integer, parameter :: max_chunks = 32
+
+   !> A row of the monitor set counts at most this loss (standardised units), so that an outlier
+   !> there says nothing about when to stop: fourteen standard deviations from every kernel.
+   real(wp), parameter, public :: loss_cap = 100
+
+   !> What one thread needs for a tile.
+   type :: tile_work
+      real(wp), allocatable :: units(:, :), d_units(:, :), outputs(:, :), d_outputs(:, :)
+      real(wp), allocatable :: losses(:), weights(:)
+      type(mixture_work) :: mixture
+   end type tile_work
+
+   !> Everything an evaluation needs, allocated once.
+   type :: loss_work
+      integer :: n_chunks = 0
+      type(tile_work), allocatable :: threads(:)
+      real(wp), allocatable :: gradients(:, :) !! (n_parameters, n_chunks)
+      real(wp), allocatable :: sums(:, :)      !! loss and weight, training and monitor; (4, n_chunks)
+   end type loss_work
+
+contains
+
+   !> Work space for m examples of a member.
+   pure function new_tile_work(member, m) result(work)
+      type(member_type), intent(in) :: member
+      integer, intent(in) :: m
+      type(tile_work) :: work
+      integer :: n_units, n_outputs
+
+      n_units = member%network%n_units()
+      n_outputs = member%network%n_outputs
+      allocate (work%units(m, n_units), work%d_units(m, n_units), work%outputs(m, n_outputs), &
+         work%d_outputs(m, n_outputs), work%losses(m), work%weights(m))
+      work%mixture = new_work(member%mixture, m)
+   end function new_tile_work
+
+   !> Work space for passes over `n_tiles` tiles.
+   pure function new_loss_work(member, n_tiles, n_threads) result(work)
+      type(member_type), intent(in) :: member
+      integer, intent(in) :: n_tiles, n_threads
+      type(loss_work) :: work
+      integer :: i
+
+      work%n_chunks = min(n_tiles, max_chunks)
+      allocate (work%threads(max(1, min(n_threads, work%n_chunks))))
+      allocate (work%gradients(member%n_parameters, work%n_chunks), work%sums(4, work%n_chunks))
+      do i = 1, size(work%threads)
+         work%threads(i) = new_tile_work(member, tile_size)
+      end do
+   end function new_loss_work
+
+   !> Losses of m examples (standardised units) into work%losses.
+   subroutine example_losses(kernels, member, parameters, m, inputs, targets, work)
+      type(kernel_set), intent(in) :: kernels
+      type(member_type), intent(in) :: member
+      real(wp), intent(in) :: parameters(:)
+      integer, intent(in) :: m
+      real(wp), intent(in) :: inputs(:, :), targets(:, :)
+      type(tile_work), intent(inout) :: work
+
+      call forward(kernels, member%network, parameters, m, inputs, work%units, work%outputs)
+      call mixture_loss(kernels, member%mixture, m, work%outputs, targets, work%mixture, &
+         work%losses)
+   end subroutine example_losses
+
+   !> Mean training loss and its gradient, and mean monitor loss (nats, standardised units; where no
+   !> row monitors, the training loss). A raised `interrupt` ends the pass early: the results are void.
+   subroutine loss_and_gradient(kernels, member, parameters, tiles, fold, interrupt, work, &
+      training_loss, monitor_loss, gradient)
+      !$ use omp_lib, only: omp_get_thread_num
+      type(kernel_set), intent(in) :: kernels
+      type(member_type), intent(in) :: member
+      real(wp), intent(in) :: parameters(:)
+      type(tiled_rows), intent(in) :: tiles
+      integer, intent(in) :: fold
+      integer(ip), intent(in) :: interrupt
+      type(loss_work), intent(inout) :: work
+      real(wp), intent(out) :: training_loss, monitor_loss
+      real(wp), intent(out) :: gradient(:)
+      real(wp) :: total(4)
+      integer :: chunk, thread, tile
+
+      !$omp parallel do num_threads(size(work%threads)) schedule(dynamic) default(none) &
+      !$omp shared(kernels, member, parameters, tiles, fold, interrupt, work) &
+      !$omp private(chunk, thread, tile)
+      do chunk = 1, work%n_chunks
+         thread = 1
+         !$ thread = omp_get_thread_num() + 1
+         work%gradients(:, chunk) = 0
+         work%sums(:, chunk) = 0
+         do tile = 1 + ((chunk - 1)*tiles%n_tiles)/work%n_chunks, (chunk*tiles%n_tiles)/work%n_chunks
+            if (is_raised(interrupt)) exit
+            call add_tile(kernels, member, parameters, tiles, tile, fold, work%threads(thread), &
+               work%sums(:, chunk), work%gradients(:, chunk))
+         end do
+      end do
+      !$omp end parallel do
+
+      total = 0
+      gradient = 0
+      do chunk = 1, work%n_chunks
+         total = total + work%sums(:, chunk)
+         gradient = gradient + work%gradients(:, chunk)
+      end do
+      training_loss = total(1)/max(total(2), tiny(total))
+      gradient = gradient/max(total(2), tiny(total))
+      monitor_loss = training_loss
+      if (total(4) > 0) monitor_loss = total(3)/total(4)
+   end subroutine loss_and_gradient
+
+   !> Has the caller, in another thread, asked to stop?
+   function is_raised(interrupt) result(yes)
+      integer(ip), intent(in) :: interrupt
+      logical :: yes
+      integer(ip) :: value
+
+      !$omp atomic read
+      value = interrupt
+      yes = value /= 0
+   end function is_raised
+
+   !> One tile's share of the sums and of the gradient.
+   subroutine add_tile(kernels, member, parameters, tiles, tile, fold, work, sums, gradient)
+      type(kernel_set), intent(in) :: kernels
+      type(member_type), intent(in) :: member
+      real(wp), intent(in) :: parameters(:)
+      type(tiled_rows), intent(in) :: tiles
+      integer, intent(in) :: tile, fold
+      type(tile_work), intent(inout) :: work
+      real(wp), intent(inout) :: sums(4), gradient(:)
+
+      call example_losses(kernels, member, parameters, tile_size, tiles%inputs(:, :, tile), &
+         tiles%targets(:, :, tile), work)
+
+      where (monitors(tiles%roles(:, tile), fold))
+         work%weights = tiles%weights(:, tile)
+      elsewhere
+         work%weights = 0
+      end where
+      sums(3) = sums(3) + sum(work%weights*min(work%losses, loss_cap))
+      sums(4) = sums(4) + sum(work%weights)
+
+      where (trains(tiles%roles(:, tile), fold))
+         work%weights = tiles%weights(:, tile)
+      elsewhere
+         work%weights = 0
+      end where
+      if (.not. any(work%weights > 0)) return
+      sums(1) = sums(1) + sum(work%weights*work%losses)
+      sums(2) = sums(2) + sum(work%weights)
+      call mixture_gradient(member%mixture, tile_size, work%outputs, tiles%targets(:, :, tile), &
+         work%weights, work%mixture, work%d_outputs)
+      call backward(kernels, member%network, parameters, tile_size, tiles%inputs(:, :, tile), &
+         work%units, work%d_outputs, work%d_units, gradient)
+   end subroutine add_tile
+
+end module fmdn_loss

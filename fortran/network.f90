@@ -1,0 +1,176 @@
+!> The network: tanh hidden layers, a linear output layer, and optionally a linear path from the
+!> inputs straight to the outputs. All weights lie in one flat vector, layer by layer: the matrix
+!> w(n_out, n_in), then the biases; the linear path's matrix comes last.
+!>
+!> Forward and backward work on m examples at once, the example being the first dimension.
+module fmdn_network
+   use, intrinsic :: iso_c_binding, only: c_int
+   use fmdn_dispatch, only: kernel_set
+   use fmdn_kinds, only: ip, wp
+   implicit none (type, external)
+   private
+   public :: network_shape, n_network_parameters, forward, backward
+
+   type :: network_shape
+      integer :: n_inputs = 0
+      integer, allocatable :: hidden(:) !! units of each hidden layer, at least one layer
+      integer :: n_outputs = 0
+      logical :: linear_path = .false.
+   contains
+      procedure :: n_units
+   end type network_shape
+
+contains
+
+   !> Hidden units of all layers.
+   pure function n_units(self) result(n)
+      class(network_shape), intent(in) :: self
+      integer :: n
+
+      n = sum(self%hidden)
+   end function n_units
+
+   !> Length of the parameter vector.
+   pure function n_network_parameters(shape) result(n)
+      type(network_shape), intent(in) :: shape
+      integer(ip) :: n
+      integer(ip) :: widths(0:size(shape%hidden) + 1)
+      integer :: layer
+
+      widths = [shape%n_inputs, shape%hidden, shape%n_outputs]
+      n = 0
+      do layer = 1, size(shape%hidden) + 1
+         n = n + (widths(layer - 1) + 1)*widths(layer)
+      end do
+      if (shape%linear_path) n = n + int(shape%n_inputs, ip)*shape%n_outputs
+   end function n_network_parameters
+
+   !> Outputs of the network, and the activations that `backward` needs.
+   subroutine forward(kernels, shape, parameters, m, inputs, units, outputs)
+      type(kernel_set), intent(in) :: kernels
+      type(network_shape), intent(in) :: shape
+      real(wp), intent(in) :: parameters(*)
+      integer, intent(in) :: m !! examples, a multiple of `lanes`
+      real(wp), intent(in) :: inputs(m, shape%n_inputs)
+      real(wp), intent(inout) :: units(m, shape%n_units()) !! tanh activations, all layers
+      real(wp), intent(inout) :: outputs(m, shape%n_outputs)
+      integer :: layer, n_in, n_out, first, below, at
+
+      at = 1
+      first = 1
+      n_in = shape%n_inputs
+      do layer = 1, size(shape%hidden)
+         n_out = shape%hidden(layer)
+         if (layer == 1) then
+            call affine(kernels, m, n_in, n_out, inputs, parameters(at), units(1, first))
+         else
+            below = first - n_in
+            call affine(kernels, m, n_in, n_out, units(1, below), parameters(at), units(1, first))
+         end if
+         call kernels%tanh(int(m*n_out, c_int), units(1, first))
+         at = at + (n_in + 1)*n_out
+         first = first + n_out
+         n_in = n_out
+      end do
+      n_out = shape%n_outputs
+      call affine(kernels, m, n_in, n_out, units(1, first - n_in), parameters(at), outputs)
+      if (shape%linear_path) then
+         at = at + (n_in + 1)*n_out
+         call kernels%product(int(m, c_int), int(n_out, c_int), int(shape%n_inputs, c_int), &
+            inputs, parameters(at), int(n_out, c_int), 1_c_int, outputs)
+      end if
+   end subroutine forward
+
+   !> y = x transpose(w) + b.
+   subroutine affine(kernels, m, n_in, n_out, x, layer, y)
+      type(kernel_set), intent(in) :: kernels
+      integer, intent(in) :: m, n_in, n_out
+      real(wp), intent(in) :: x(m, n_in)
+      real(wp), intent(in) :: layer(n_out, n_in + 1) !! the weights, and the biases as last column
+      real(wp), intent(inout) :: y(m, n_out)
+      integer :: o
+
+      do o = 1, n_out
+         y(:, o) = layer(o, n_in + 1)
+      end do
+      call kernels%product(int(m, c_int), int(n_out, c_int), int(n_in, c_int), x, layer, &
+         int(n_out, c_int), 1_c_int, y)
+   end subroutine affine
+
+   !> Add to `gradient` the derivative of a loss whose derivative with respect to the outputs is
+   !> `d_outputs` (the chain rule, layer by layer from the top).
+   subroutine backward(kernels, shape, parameters, m, inputs, units, d_outputs, d_units, gradient)
+      type(kernel_set), intent(in) :: kernels
+      type(network_shape), intent(in) :: shape
+      real(wp), intent(in) :: parameters(*)
+      integer, intent(in) :: m
+      real(wp), intent(in) :: inputs(m, shape%n_inputs), units(m, shape%n_units()), &
+         d_outputs(m, shape%n_outputs)
+      real(wp), intent(inout) :: d_units(m, shape%n_units()) !! work space
+      real(wp), intent(inout) :: gradient(*)
+      integer :: layer, n_in, n_out, first, at
+
+      n_out = shape%n_outputs
+      at = int(n_network_parameters(shape)) + 1
+      if (shape%linear_path) then
+         at = at - shape%n_inputs*n_out
+         call kernels%accumulate(int(m, c_int), int(n_out, c_int), int(shape%n_inputs, c_int), &
+            d_outputs, inputs, gradient(at))
+      end if
+
+      first = shape%n_units() + 1
+      do layer = size(shape%hidden), 1, -1
+         n_in = shape%hidden(layer)
+         first = first - n_in
+         at = at - (n_in + 1)*n_out
+         if (layer == size(shape%hidden)) then
+            call affine_backward(kernels, m, n_in, n_out, units(1, first), parameters(at), &
+               d_outputs, gradient(at), d_units(1, first))
+         else
+            call affine_backward(kernels, m, n_in, n_out, units(1, first), parameters(at), &
+               d_units(1, first + n_in), gradient(at), d_units(1, first))
+         end if
+         call tanh_backward(m*n_in, units(1, first), d_units(1, first))
+         n_out = n_in
+      end do
+      at = at - (shape%n_inputs + 1)*n_out
+      call affine_gradient(kernels, m, shape%n_inputs, n_out, inputs, d_units, gradient(at))
+   end subroutine backward
+
+   !> Gradient of one layer, and the derivative with respect to its inputs.
+   subroutine affine_backward(kernels, m, n_in, n_out, x, layer, d_y, gradient, d_x)
+      type(kernel_set), intent(in) :: kernels
+      integer, intent(in) :: m, n_in, n_out
+      real(wp), intent(in) :: x(m, n_in), layer(n_out, n_in + 1), d_y(m, n_out)
+      real(wp), intent(inout) :: gradient(n_out, n_in + 1)
+      real(wp), intent(inout) :: d_x(m, n_in)
+
+      call affine_gradient(kernels, m, n_in, n_out, x, d_y, gradient)
+      d_x = 0
+      call kernels%product(int(m, c_int), int(n_in, c_int), int(n_out, c_int), d_y, layer, &
+         1_c_int, int(n_out, c_int), d_x)
+   end subroutine affine_backward
+
+   subroutine affine_gradient(kernels, m, n_in, n_out, x, d_y, gradient)
+      type(kernel_set), intent(in) :: kernels
+      integer, intent(in) :: m, n_in, n_out
+      real(wp), intent(in) :: x(m, n_in), d_y(m, n_out)
+      real(wp), intent(inout) :: gradient(n_out, n_in + 1)
+      integer :: o
+
+      call kernels%accumulate(int(m, c_int), int(n_out, c_int), int(n_in, c_int), d_y, x, gradient)
+      do o = 1, n_out
+         gradient(o, n_in + 1) = gradient(o, n_in + 1) + sum(d_y(:, o))
+      end do
+   end subroutine affine_gradient
+
+   !> d tanh(x)/dx = 1 - tanh(x)**2.
+   pure subroutine tanh_backward(n, y, d)
+      integer, intent(in) :: n
+      real(wp), intent(in) :: y(n)
+      real(wp), intent(inout) :: d(n)
+
+      d = d*(1 - y**2)
+   end subroutine tanh_backward
+
+end module fmdn_network

@@ -1,0 +1,164 @@
+!> One member: start, iterate, watch the monitor set, keep the best parameters seen on it.
+module fmdn_train
+   use, intrinsic :: iso_fortran_env, only: int64
+   use fmdn_dispatch, only: kernel_set
+   use fmdn_initialise, only: initial_parameters
+   use fmdn_kinds, only: ip, wp
+   use fmdn_lbfgs, only: lbfgs_options, minimise, objective
+   use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
+   use fmdn_member, only: member_type
+   use fmdn_rows, only: tiled_rows
+   use fmdn_status, only: stopped_failed, stopped_interrupted, stopped_not_yet, stopped_patience
+   implicit none (type, external)
+   private
+   public :: training_options, train_member
+
+   !> Columns of a member's history: one line for the start and one for each iteration.
+   integer, parameter, public :: n_history = 6
+   integer, parameter, public :: at_training_loss = 1, at_monitor_loss = 2, at_gradient_norm = 3, &
+      at_step = 4, at_evaluations = 5, at_seconds = 6
+
+   !> A member's outcome: why it stopped (stopped_not_yet while it runs), iterations done, iteration
+   !> whose parameters were kept.
+   integer, parameter, public :: n_outcome = 3
+   integer, parameter, public :: at_reason = 1, at_iterations = 2, at_best = 3
+
+   type :: training_options
+      integer :: max_iter = 1000
+      integer :: patience = 50 !! iterations without a better monitor loss; zero: never stop for it
+      integer(ip) :: seed = 0
+   end type training_options
+
+   !> Less than this is no improvement of the monitor loss, in nats.
+   real(wp), parameter :: improvement = 1.0e-5_wp
+
+   !> The loss as a function of the parameters, and what is watched on the way.
+   type, extends(objective) :: training_problem
+      type(kernel_set) :: kernels
+      type(member_type), pointer :: member => null()
+      type(tiled_rows), pointer :: tiles => null()
+      integer(ip), pointer :: interrupt => null()
+      real(wp), pointer :: history(:, :) => null()
+      integer(ip), pointer :: outcome(:) => null()
+      type(loss_work) :: work
+      integer :: fold = 0
+      integer :: patience = 0
+      integer :: last_improved = 0
+      real(wp) :: loss_offset = 0
+      real(wp) :: last_loss = 0    !! of the last evaluation, and what its monitor rows gave
+      real(wp) :: monitor_loss = 0
+      real(wp) :: best_loss = huge(1.0_wp)
+      real(wp) :: patient_loss = huge(1.0_wp)
+      real(wp), allocatable :: best(:), gradient(:)
+      integer(int64) :: clock_start = 0
+      real(wp) :: clock_rate = 1
+   contains
+      procedure :: evaluate
+      procedure :: accepted
+   end type training_problem
+
+contains
+
+   !> Train member number `index` on the rows of all folds but `fold`, which monitors it.
+   subroutine train_member(kernels, member, tiles, fold, index, options, loss_offset, n_threads, &
+      interrupt, history, outcome, parameters)
+      type(kernel_set), intent(in) :: kernels
+      type(member_type), intent(in), target :: member
+      type(tiled_rows), intent(in), target :: tiles
+      integer, intent(in) :: fold, index, n_threads
+      type(training_options), intent(in) :: options
+      real(wp), intent(in) :: loss_offset !! added to the losses of the history: physical units
+      integer(ip), intent(in), target :: interrupt !! raised by the caller to stop
+      real(wp), intent(inout), target :: history(:, 0:) !! (n_history, 0:max_iter)
+      integer(ip), intent(inout), target :: outcome(:)
+      real(wp), intent(inout) :: parameters(:)
+      type(training_problem) :: problem
+      real(wp), allocatable :: x(:)
+      real(wp) :: f, rate
+      integer(int64) :: ticks
+      integer :: reason, n_iterations, n_evaluations
+
+      problem%kernels = kernels
+      problem%member => member
+      problem%tiles => tiles
+      problem%interrupt => interrupt
+      problem%history(1:, 0:) => history
+      problem%outcome => outcome
+      problem%fold = fold
+      problem%patience = options%patience
+      problem%loss_offset = loss_offset
+      problem%work = new_loss_work(member, tiles%n_tiles, n_threads)
+      call system_clock(problem%clock_start, ticks)
+      rate = real(ticks, wp)
+      problem%clock_rate = max(1.0_wp, rate)
+
+      allocate (x(member%n_parameters))
+      call initial_parameters(member, tiles, fold, options%seed, index, x)
+      problem%best = x
+      problem%gradient = x
+      call minimise(problem, x, lbfgs_options(max_iter=options%max_iter), f, reason, &
+         n_iterations, n_evaluations)
+      if (interrupt /= 0) reason = stopped_interrupted
+      if (reason /= stopped_failed) parameters = problem%best
+      outcome(at_iterations) = n_iterations
+      ! Last, because who polls it may read the parameters as soon as it is set.
+      !$omp atomic write release
+      outcome(at_reason) = reason
+   end subroutine train_member
+
+   subroutine evaluate(self, x, f, g)
+      class(training_problem), intent(inout) :: self
+      real(wp), intent(in) :: x(:)
+      real(wp), intent(out) :: f
+      real(wp), intent(out) :: g(:)
+
+      call loss_and_gradient(self%kernels, self%member, x, self%tiles, self%fold, self%interrupt, &
+         self%work, f, self%monitor_loss, g)
+      if (self%interrupt /= 0) f = huge(f)
+      self%last_loss = f
+   end subroutine evaluate
+
+   !> Record the step, keep the best, and stop when patience is over.
+   subroutine accepted(self, iteration, x, f, g, step, n_evaluations, stop)
+      class(training_problem), intent(inout) :: self
+      integer, intent(in) :: iteration
+      real(wp), intent(in) :: x(:)
+      real(wp), intent(in) :: f
+      real(wp), intent(in) :: g(:)
+      real(wp), intent(in) :: step
+      integer, intent(in) :: n_evaluations
+      integer, intent(out) :: stop
+      integer(int64) :: now
+      real(wp) :: again
+
+      ! A search that ran out of trials may take an earlier one: the monitor loss is not of this x.
+      if (abs(self%last_loss - f) > 0) then
+         call loss_and_gradient(self%kernels, self%member, x, self%tiles, self%fold, &
+            self%interrupt, self%work, again, self%monitor_loss, self%gradient)
+      end if
+      call system_clock(now)
+      self%history(at_training_loss, iteration) = f + self%loss_offset
+      self%history(at_monitor_loss, iteration) = self%monitor_loss + self%loss_offset
+      self%history(at_gradient_norm, iteration) = maxval(abs(g))
+      self%history(at_step, iteration) = step
+      self%history(at_evaluations, iteration) = n_evaluations
+      self%history(at_seconds, iteration) = real(now - self%clock_start, wp)/self%clock_rate
+      self%outcome(at_iterations) = iteration
+
+      stop = stopped_not_yet
+      if (self%monitor_loss < self%best_loss) then
+         self%best_loss = self%monitor_loss
+         self%best = x
+         self%outcome(at_best) = iteration
+      end if
+      if (self%monitor_loss < self%patient_loss - improvement) then
+         self%patient_loss = self%monitor_loss
+         self%last_improved = iteration
+      end if
+      if (self%patience > 0 .and. iteration - self%last_improved >= self%patience) then
+         stop = stopped_patience
+      end if
+      if (self%interrupt /= 0) stop = stopped_interrupted
+   end subroutine accepted
+
+end module fmdn_train

@@ -1,0 +1,453 @@
+"""What happens in `Committee.fit`: arguments checked, rows given roles, members trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import _boundary
+from ._boundary import Rows, Training, check_array, check_integer, check_rows
+from .noise import GaussianNoise
+
+MIN_GROUPS = 5
+
+
+@dataclass
+class Plan:
+    """A committee to be trained: what the core is told, checked."""
+
+    layout: np.ndarray
+    parameters: np.ndarray
+    rows: Rows
+    n_members: int
+    max_iter: int
+    patience: int  # 0: none
+    n_threads: int
+    input_names: list[str]
+    target_names: list[str]
+    one_target_axis: bool
+    features: np.ndarray | None  # names of a data frame's columns
+
+    @classmethod
+    def of(
+        cls,
+        committee: Any,
+        inputs: Any,
+        targets: Any,
+        *,
+        monitor: Any,
+        weighting: Any,
+        groups: Any,
+        sample_weight: Any,
+        noise: Any,
+        prior: Any,
+        input_names: Any,
+        target_names: Any,
+    ) -> Plan:
+        """Check a committee's settings and what its `fit` was given."""
+        features = columns(inputs)
+        frame_names = columns(targets)
+        inputs, targets, one_target_axis = _rows("", inputs, targets)
+        n, n_inputs = inputs.shape
+        n_targets = targets.shape[1]
+        settings = _settings(committee)
+        settings["kernels"] = _cap_kernels(settings["kernels"], committee, targets)
+
+        weights = np.ones(n)
+        if sample_weight is not None:
+            weights = _sample_weight(sample_weight, n)
+        roles = _boundary.split_rows(
+            _groups(groups, n, with_split=monitor is None or weighting is not None),
+            settings["seed"],
+            with_weighting=weighting is None and monitor is None,
+            with_folds=monitor is None,
+        )
+        for name, given, role in (
+            ("monitor ", monitor, _boundary.MONITOR),
+            ("weighting ", weighting, _boundary.NO_FOLD),
+        ):
+            if given is None:
+                continue
+            if not isinstance(given, (tuple, list)) or len(given) != 2:
+                raise TypeError(f"{name.strip()} must be a pair (inputs, targets)")
+            more, of_more, _ = _rows(name, *given, n_inputs, n_targets)
+            inputs = np.concatenate([inputs, more])
+            targets = np.concatenate([targets, of_more])
+            weights = np.concatenate([weights, np.ones(len(more))])
+            roles = np.concatenate([roles, np.full(len(more), role, roles.dtype)])
+
+        rows = Rows(
+            inputs, targets, weights, roles, _noise_sd(noise, n_inputs), settings["seed"]
+        )
+        layout, parameters = _boundary.plan_committee(
+            settings["seed"],
+            n_inputs,
+            n_targets,
+            settings["n_members"],
+            settings["hidden"],
+            settings["kernels"],
+            settings["covariance"],
+            settings["linear_path"],
+        )
+        _boundary.fit_scales(layout, parameters, rows)
+        if target_names is None:
+            target_names = frame_names or getattr(prior, "names", None)
+        return cls(
+            layout,
+            parameters,
+            rows,
+            settings["n_members"],
+            settings["max_iter"],
+            settings["patience"],
+            settings["n_threads"],
+            _names("input", input_names or features, n_inputs),
+            _names("target", target_names, n_targets),
+            one_target_axis,
+            None if features is None else np.array(features, dtype=object),
+        )
+
+    def fingerprint(self) -> str:
+        """Of everything that the trained parameters depend on."""
+        digest = hashlib.blake2b(digest_size=16)
+        rows = self.rows
+        for array in (
+            self.layout,
+            self.parameters,
+            rows.inputs,
+            rows.targets,
+            rows.weights,
+            rows.roles,
+            rows.noise_sd,
+        ):
+            digest.update(np.ascontiguousarray(array))
+        digest.update(repr((rows.seed, self.max_iter, self.patience)).encode())
+        return digest.hexdigest()
+
+
+# --- Arguments ---------------------------------------------------------------------
+
+
+def columns(frame: Any) -> list[str] | None:
+    """Names of a data frame's columns, if all of them are strings."""
+    names = getattr(frame, "columns", None)
+    if names is None or not all(isinstance(name, str) for name in names):
+        return None
+    return list(names)
+
+
+def _rows(
+    name: str, inputs: Any, targets: Any, n_inputs: int | None = None, n_targets=None
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Inputs (n, n_inputs), targets (n, n_targets), and whether they were given as (n,)."""
+    if targets is None:
+        raise ValueError(f"{name}targets: requires y to be passed, but the target y is None")
+    inputs = check_rows(f"{name}inputs", inputs, n_inputs)
+    targets = check_array(f"{name}targets", targets, (1, 2))
+    one_target_axis = targets.ndim == 1
+    targets = targets.reshape(len(targets), -1)
+    if len(targets) != len(inputs):
+        raise ValueError(
+            f"{name}inputs and {name}targets must have the same number of rows, got "
+            f"{len(inputs)} and {len(targets)}"
+        )
+    targets = check_rows(f"{name}targets", targets, n_targets)
+    return inputs, targets, one_target_axis
+
+
+def _settings(committee: Any) -> dict[str, Any]:
+    """Settings as the core takes them."""
+    if not isinstance(committee.covariance, str) or (
+        committee.covariance not in _boundary.COVARIANCES
+    ):
+        known = ", ".join(map(repr, _boundary.COVARIANCES))
+        raise ValueError(
+            f"covariance must be one of {known}, got {committee.covariance!r}"
+        )
+    hidden = committee.hidden
+    if isinstance(hidden, list):
+        if not hidden:
+            raise ValueError("hidden must hold at least one layer's width, got []")
+        hidden = [_bounds("hidden", width, 10**6) for width in hidden]
+    else:
+        hidden = [_bounds("hidden", hidden, 10**6)]
+    patience = committee.patience
+    return {
+        "n_members": check_integer("n_members", committee.n_members, 1),
+        "hidden": hidden,
+        "kernels": _bounds("kernels", committee.kernels, 1000),
+        "covariance": committee.covariance,
+        "linear_path": bool(committee.linear_path),
+        "max_iter": check_integer("max_iter", committee.max_iter, 0),
+        "patience": 0 if patience is None else check_integer("patience", patience, 1),
+        "seed": _seed(committee.seed),
+        "n_threads": _boundary.count_threads(committee.n_threads),
+    }
+
+
+def _seed(seed: Any) -> int:
+    """An integer; what scikit-learn calls a random state is not one."""
+    return check_integer("seed", seed, 0, 2**63 - 1)
+
+
+def _bounds(name: str, value: Any, most: int) -> tuple[int, int]:
+    """Give a number, or a range to draw from, as (low, high)."""
+    if not isinstance(value, tuple):
+        value = (value, value)
+    if len(value) != 2:
+        raise ValueError(f"{name} must be a number or a pair (low, high), got {value!r}")
+    low, high = (check_integer(name, bound, 1, most) for bound in value)
+    if low > high:
+        raise ValueError(f"{name}: the low bound {low} exceeds the high bound {high}")
+    return low, high
+
+
+def _cap_kernels(
+    kernels: tuple[int, int], committee: Any, targets: np.ndarray
+) -> tuple[int, int]:
+    """No more kernels than there are distinct targets."""
+    distinct = len(np.unique(targets[:1000], axis=0))
+    if distinct < kernels[1] and len(targets) > 1000:
+        distinct = len(np.unique(targets, axis=0))
+    if kernels[1] <= distinct:
+        return kernels
+    if not isinstance(committee.kernels, tuple):
+        raise ValueError(
+            f"kernels={kernels[0]} exceeds the number of distinct targets, {distinct}"
+        )
+    warnings.warn(
+        f"the targets have only {distinct} distinct values: at most {distinct} kernels",
+        UserWarning,
+        stacklevel=5,
+    )
+    return min(kernels[0], distinct), distinct
+
+
+def _sample_weight(sample_weight: Any, n: int) -> np.ndarray:
+    if np.ndim(sample_weight) == 0:
+        sample_weight = np.full(n, sample_weight)
+    weights = check_array("sample_weight", sample_weight, (1,))
+    if len(weights) != n:
+        raise ValueError(f"sample_weight must have {n} entries, got {len(weights)}")
+    if (weights < 0).any():
+        raise ValueError(f"sample_weight is negative at row {np.argmax(weights < 0)}")
+    if not weights.any():
+        raise ValueError("sample_weight is zero everywhere")
+    return weights
+
+
+def _groups(groups: Any, n: int, with_split: bool) -> np.ndarray:
+    """Number of each row's group, from 0."""
+    numbers = np.arange(n)
+    if groups is not None:
+        groups = np.asarray(groups)
+        if groups.shape != (n,):
+            raise ValueError(f"groups must have shape ({n},), got {groups.shape}")
+        numbers = np.unique(groups, return_inverse=True)[1]
+    n_groups = int(numbers.max()) + 1
+    if with_split and n_groups < MIN_GROUPS:
+        what = "rows" if groups is None else "groups"
+        raise ValueError(
+            f"at least {MIN_GROUPS} {what} are needed to train, monitor and weigh, got "
+            f"{n_groups} sample(s)"
+        )
+    return numbers
+
+
+def _noise_sd(noise: Any, n_inputs: int) -> np.ndarray:
+    if noise is None:
+        return np.zeros(n_inputs)
+    if not isinstance(noise, GaussianNoise):
+        noise = GaussianNoise(noise)
+    return np.ascontiguousarray(noise.sd_for(n_inputs), dtype=float)
+
+
+def _names(what: str, names: Any, n: int) -> list[str]:
+    if names is None:
+        return [f"{what}_{i}" for i in range(n)]
+    names = [names] if isinstance(names, str) else [str(name) for name in names]
+    if len(names) != n:
+        raise ValueError(f"{what}_names must have {n} entries, got {len(names)}")
+    return names
+
+
+# --- Training ----------------------------------------------------------------------
+
+
+def train(
+    plan: Plan,
+    training: Training,
+    checkpoint: str | os.PathLike | None,
+    executor: Executor | None,
+    progress: bool,
+) -> None:
+    """Train the members that the checkpoint does not hold yet."""
+    mark = "" if checkpoint is None else plan.fingerprint()
+    done = _read_checkpoint(plan, training, mark, checkpoint)
+    bar = _progress_bar(plan, done) if progress else None
+    seen = done.copy()
+
+    def watch() -> None:
+        """Show and keep what has been finished since the last look."""
+        finished = training.finished()
+        fresh = finished & ~seen
+        if fresh.any():
+            seen[fresh] = True
+            if checkpoint is not None:
+                _write_checkpoint(plan, training, mark, finished, checkpoint)
+        if bar is not None:
+            _show(bar, training, int(fresh.sum()))
+
+    try:
+        if executor is not None:
+            _train_by_executor(plan, training, done, executor, watch)
+        else:
+            for first, last in _runs(~done):
+                _boundary.train_members(
+                    plan.layout,
+                    plan.parameters,
+                    plan.rows,
+                    first,
+                    last,
+                    plan.patience,
+                    plan.n_threads,
+                    training,
+                    watch,
+                )
+        watch()
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _runs(wanted: np.ndarray) -> list[tuple[int, int]]:
+    """Give the runs of True as (first, one past the last)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]])))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _train_by_executor(
+    plan: Plan,
+    training: Training,
+    done: np.ndarray,
+    executor: Executor,
+    watch: Callable[[], None],
+) -> None:
+    """Train each member as a task of its own."""
+    from concurrent.futures import as_completed
+
+    sizes = _boundary.describe(plan.layout, plan.parameters)
+    tasks = {executor.submit(_train_one, plan, k): k for k in np.flatnonzero(~done)}
+    try:
+        for task in as_completed(tasks):
+            k = tasks[task]
+            mine, training.history[k], outcome = task.result()
+            first = sizes.offset[k]
+            plan.parameters[first : first + sizes.n_parameters[k]] = mine
+            training.outcome[k] = outcome
+            watch()
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
+
+
+def _train_one(plan: Plan, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Train member k, in whatever process: its parameters, history and outcome."""
+    training = Training.of(plan.n_members, plan.max_iter)
+    parameters = plan.parameters.copy()
+    _boundary.train_members(
+        plan.layout,
+        parameters,
+        plan.rows,
+        int(k),
+        int(k) + 1,
+        plan.patience,
+        1,
+        training,
+        lambda: None,
+    )
+    sizes = _boundary.describe(plan.layout, parameters)
+    mine = slice(sizes.offset[k], sizes.offset[k] + sizes.n_parameters[k])
+    return parameters[mine], training.history[k], training.outcome[k]
+
+
+def _progress_bar(plan: Plan, done: np.ndarray) -> Any:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError("progress=True needs tqdm: pip install tqdm") from None
+    description = ", ".join(plan.target_names)
+    if len(description) > 24:
+        description = f"{description[:21]}..."
+    return tqdm(
+        total=plan.n_members, initial=int(done.sum()), desc=description, unit="member"
+    )
+
+
+def _show(bar: Any, training: Training, n_fresh: int) -> None:
+    iterations = training.outcome[:, 1]
+    running = np.flatnonzero((training.outcome[:, 0] == 0) & (iterations > 0))
+    if running.size:
+        k = running[-1]
+        loss = training.history[k, iterations[k], 1]
+        bar.set_postfix(iteration=int(iterations[k]), monitor=f"{loss:.3f}", refresh=False)
+    bar.update(n_fresh)
+    bar.refresh()
+
+
+# --- Checkpoints: a model file whose text says which members are finished -------------
+
+
+def _write_checkpoint(
+    plan: Plan,
+    training: Training,
+    mark: str,
+    finished: np.ndarray,
+    path: str | os.PathLike,
+) -> None:
+    members = {}
+    for k in np.flatnonzero(finished):
+        n = training.outcome[k, 1]
+        members[int(k)] = {
+            "outcome": training.outcome[k].tolist(),
+            "history": training.history[k, : n + 1].tolist(),
+        }
+    text = json.dumps({"fingerprint": mark, "finished": members})
+    _boundary.write_file(
+        path, [("checkpoint", plan.layout, plan.parameters.copy(), text)]
+    )
+
+
+def _read_checkpoint(
+    plan: Plan, training: Training, mark: str, path: str | os.PathLike | None
+) -> np.ndarray:
+    """Take over the members that are finished in the file, if there is one."""
+    done = np.zeros(plan.n_members, dtype=bool)
+    if path is None or not os.path.exists(path):
+        return done
+    name, _, parameters, text = _boundary.read_file(path)[0]
+    if name != "checkpoint":
+        raise ValueError(f"checkpoint: {os.fspath(path)} is a model, not a checkpoint")
+    known = json.loads(text)
+    if known["fingerprint"] != mark:
+        raise ValueError(
+            f"checkpoint: {os.fspath(path)} belongs to other rows or settings; "
+            "give another path, or remove it"
+        )
+    sizes = _boundary.describe(plan.layout, plan.parameters)
+    for key, member in known["finished"].items():
+        k = int(key)
+        mine = slice(sizes.offset[k], sizes.offset[k] + sizes.n_parameters[k])
+        plan.parameters[mine] = parameters[mine]
+        training.outcome[k] = member["outcome"]
+        training.history[k, : len(member["history"])] = member["history"]
+        done[k] = True
+    return done

@@ -1,0 +1,157 @@
+"""Figures of posteriors; matplotlib is imported when the first one is drawn.
+
+Lines differ in weight and dash as well as in colour, so that they can be told apart
+in grey.
+"""
+
+import numpy as np
+
+POSTERIOR = "#0b4f8a"
+PRIOR = "0.35"
+
+
+def plot_posterior(
+    mixture, prior=None, *, truth=None, members=True, name=None, unit=None, ax=None
+):
+    """Draw the posterior of one target for one observation.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Of one target and one observation.
+    prior : distribution, optional
+        Drawn dashed; its support sets the axis.
+    truth : float, optional
+        Marked by a line and a triangle.
+    members : bool
+        Whether to draw each member's own posterior as a thin line.
+    name, unit : str, optional
+        For the axes; by default what the mixture and the prior know.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure if None.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    low, high = _one_target(mixture)
+    if name is None:
+        name = mixture.target_names[0]
+    if unit is None:
+        unit = getattr(prior, "unit", "")
+    alone = ax is None
+    if alone:
+        ax = _new_figure(1)[1][0]
+
+    x = _grid(low, high, prior, truth)
+    density = mixture.pdf(x)
+    ax.fill_between(x, density, color=POSTERIOR, alpha=0.15, linewidth=0)
+    if members:
+        for i, member in enumerate(mixture.members):
+            label = None if i else "members"
+            ax.plot(x, member.pdf(x), color=POSTERIOR, lw=0.6, alpha=0.6, label=label)
+    ax.plot(x, density, color=POSTERIOR, lw=2.2, label="posterior")
+    if prior is not None:
+        ax.plot(x, prior.pdf(x), color=PRIOR, lw=1.4, ls=(0, (5, 3)), label="prior")
+    if truth is not None:
+        ax.axvline(truth, color="black", lw=1.1, ls=":", label="truth", zorder=3)
+        ax.plot(truth, 0, marker="^", ms=8, color="black", clip_on=False, zorder=4)
+    ax.set_xlabel(f"{name} ({unit})" if unit else name)
+    ax.set_ylabel(f"probability density (1/{unit})" if unit else "probability density")
+    ax.set_xlim(x[0], x[-1])
+    # the committee sets the scale: a member or the prior may have a far higher peak
+    top = density.max()
+    if prior is not None:
+        top = np.clip(prior.pdf(x).max(), top, 2 * top)
+    ax.set_ylim(0, 1.2 * top)
+    ax.spines[["top", "right"]].set_visible(False)
+    if alone:
+        ax.legend(frameon=False)
+    return ax
+
+
+def plot_posteriors(mixtures, prior=None, *, truth=None, units=None, members=True):
+    """Draw the posteriors of several targets, one panel each, for one observation.
+
+    Parameters
+    ----------
+    mixtures : mapping of str to Mixture
+    prior : mapping of str to distribution, optional
+        A `Prior`; names without an entry are drawn without a prior.
+    truth : mapping of str to float, optional
+    units : mapping of str to str, optional
+        Where they are not those of the prior.
+    members : bool
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    prior, truth, units = prior or {}, truth or {}, units or {}
+    unknown = {**truth, **units}.keys() - mixtures.keys()
+    if unknown:
+        raise ValueError(f"truth or units for unknown targets: {sorted(unknown)}")
+    figure, axes = _new_figure(len(mixtures))
+    for ax, (name, mixture) in zip(axes, mixtures.items(), strict=True):
+        plot_posterior(
+            mixture,
+            prior.get(name),
+            truth=truth.get(name),
+            members=members,
+            name=name,
+            unit=units.get(name),
+            ax=ax,
+        )
+        ax.set_ylabel(ax.get_ylabel().replace("probability density", "density"))
+    handles = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    figure.legend(
+        handles.values(), handles, loc="outside upper center", ncols=4, frameon=False
+    )
+    return figure
+
+
+def _one_target(mixture):
+    """Return the 0.05 % and 99.95 % quantiles, or say why there is no such thing."""
+    ends = np.asarray(mixture.interval(0.999))
+    if ends.shape != (2,):
+        raise ValueError(
+            "mixture must be of one target and one observation: "
+            "take post.marginal(name) and post[i] first"
+        )
+    return ends
+
+
+def _grid(low, high, prior, truth):
+    """Return points over the posterior and the prior, with the prior's steps sharp."""
+    ends = steps = np.array([])
+    if prior is not None:
+        ends = np.array(prior.support(), float)
+        steps = np.concatenate([ends, np.nextafter(ends, [-np.inf, np.inf])])
+        ends = np.where(np.isfinite(ends), ends, prior.ppf(np.array([0.005, 0.995])))
+    whole = np.concatenate([ends, [low, high], [] if truth is None else [truth]])
+    left, right = whole.min(), whole.max()
+    margin = 0.04 * (right - left)
+    coarse = np.linspace(left - margin, right + margin, 501)
+    fine = np.linspace(low, high, 501)  # a posterior may be narrow
+    return np.unique(np.concatenate([coarse, fine, steps[np.isfinite(steps)]]))
+
+
+def _new_figure(n_panels):
+    """Return a figure and its axes, in rows of at most three."""
+    import matplotlib.pyplot as plt
+
+    columns = min(n_panels, 3) if n_panels != 4 else 2
+    rows = -(-n_panels // columns)
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(max(3.4 * columns, 5.0), max(2.6 * rows, 3.4)),
+        squeeze=False,
+        layout="constrained",
+    )
+    for ax in axes.flat[n_panels:]:
+        ax.remove()
+    return figure, axes.flat[:n_panels]
