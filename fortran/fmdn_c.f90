@@ -1,6 +1,6 @@
-!> The boundary: everything the core can do, over plain arrays that the caller owns. C calls these
-!> procedures (include/fmdn.h), f2py reads this file to make the Python module, and old Fortran may
-!> use it as it stands. Sizes come first and by value, `status` last (fmdn_status); arrays are
+!> The boundary: everything the core can do, over plain arrays that the caller owns. C can call these
+!> procedures, f2py reads this file to make the Python module, and old Fortran may use it as it
+!> stands. Sizes come first and by value, `status` last (fmdn_status); arrays are
 !> column-major, so that inputs(n_inputs, n_rows) is C's and NumPy's inputs[n_rows][n_inputs].
 !>
 !> A committee crosses as `layout`, `parameters` and a text (fmdn_layout); a mixture as weights,

@@ -249,34 +249,33 @@ contains
       end do
    end subroutine transform
 
-   !> tanh|x| = e/(e + 2) with e = exp(2|x|) - 1 = 2**k (exp(r) - 1) + (2**k - 1), as in exp.
+   !> tanh|x| = e/(e + 2), where e = exp(2|x|) - 1 = 2**k (exp(2 r) - 1) + (2**k - 1) and
+   !> |x| = k log(2)/2 + r. The series is that of (exp(2 r) - 1 - 2 r)/r**2.
    pure function hyperbolic_tangent(x) result(y)
       real(wp), intent(in) :: x
       real(wp) :: y
       real(wp), parameter :: highest = 20 ! from here on tanh(x) rounds to 1
       real(wp), parameter :: infinity = transfer(shiftl(2047_long, 52), 1.0_wp)
-      real(wp), parameter :: log2_high = 47632711549.0_wp/2.0_wp**36
-      real(wp), parameter :: log2_low = 1.64659495828970812809844307550013e-12_wp
-      real(wp), parameter :: log2_inverse = 1.44269504088896340735992468100189214_wp
+      real(wp), parameter :: half_log2_high = 47632711549.0_wp/2.0_wp**37
+      real(wp), parameter :: half_log2_low = 1.64659495828970812809844307550013e-12_wp/2
+      real(wp), parameter :: half_log2_inverse = 2*1.44269504088896340735992468100189214_wp
       real(wp), parameter :: to_integer = 1.5_wp*2.0_wp**52
-      real(wp), parameter :: c(2:13) = 1/[2.0_wp, 6.0_wp, 24.0_wp, 120.0_wp, 720.0_wp, &
-         5040.0_wp, 40320.0_wp, 362880.0_wp, 3628800.0_wp, 39916800.0_wp, 479001600.0_wp, &
-         6227020800.0_wp]
-      real(wp) :: twice, shifted, k, r, r_high, r_low, series, scale, e
+      real(wp), parameter :: c(2:13) = [2.0_wp, 4/3.0_wp, 2/3.0_wp, 4/15.0_wp, 4/45.0_wp, &
+         8/315.0_wp, 2/315.0_wp, 4/2835.0_wp, 4/14175.0_wp, 8/155925.0_wp, 4/467775.0_wp, &
+         8/6081075.0_wp]
+      real(wp) :: inside, shifted, k, r, series, scale, e
       integer :: i
 
-      twice = 2*min(abs(x), highest)
-      shifted = twice*log2_inverse + to_integer
+      inside = min(abs(x), highest)
+      shifted = inside*half_log2_inverse + to_integer
       k = shifted - to_integer
-      r_high = twice - k*log2_high ! exact
-      r_low = k*log2_low
-      r = r_high - r_low
+      r = (inside - k*half_log2_high) - k*half_log2_low
       series = c(13)
       !GCC$ unroll 12
       do i = 12, 2, -1
          series = series*r + c(i)
       end do
-      series = r_high + (r*r*series - r_low)
+      series = 2*r + r*r*series
       scale = transfer(shiftl(transfer(shifted, 1_long) + 1023, 52), 1.0_wp)
       e = scale*series + (scale - 1)
       y = sign(e/(e + 2), x)

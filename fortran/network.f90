@@ -156,12 +156,12 @@ contains
       integer, intent(in) :: m, n_in, n_out
       real(wp), intent(in) :: x(m, n_in), d_y(m, n_out)
       real(wp), intent(inout) :: gradient(n_out, n_in + 1)
-      integer :: o
+      real(wp) :: ones(m) ! what multiplies the biases
 
       call kernels%accumulate(int(m, c_int), int(n_out, c_int), int(n_in, c_int), d_y, x, gradient)
-      do o = 1, n_out
-         gradient(o, n_in + 1) = gradient(o, n_in + 1) + sum(d_y(:, o))
-      end do
+      ones = 1
+      call kernels%accumulate(int(m, c_int), int(n_out, c_int), 1_c_int, d_y, ones, &
+         gradient(:, n_in + 1))
    end subroutine affine_gradient
 
    !> d tanh(x)/dx = 1 - tanh(x)**2.

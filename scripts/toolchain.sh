@@ -26,14 +26,14 @@ missing() {
    has_headers || echo "$version-dev"
 }
 
-packages=$(missing | tr '\n' ' ')
+packages=$(echo $(missing))
 [ -n "$packages" ] || exit 0
 
 explain() {
    cat >&2 <<TEXT
-fmdn is compiled here, and this machine lacks: $packages
+fmdn is compiled here, and this machine lacks (by Debian's names): $packages
 Install that, then run make again:
-   Debian, Ubuntu   sudo apt-get install gfortran python3-dev python3-venv
+   Debian, Ubuntu   sudo apt-get install $packages
    Fedora           sudo dnf install gcc-gfortran python3-devel
    macOS            brew install gcc
    conda            conda install -c conda-forge compilers
@@ -56,12 +56,12 @@ install() {
       apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 $packages
 }
 
-echo "Installing $packages(apt)"
+echo "Installing $packages (apt)"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! { install || { $root apt-get update -q && install; }; } >"$log" 2>&1 </dev/null; then
    tail -n 20 "$log" >&2
    explain
 fi
-packages=$(missing | tr '\n' ' ')
+packages=$(echo $(missing))
 [ -z "$packages" ] || explain

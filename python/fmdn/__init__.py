@@ -7,6 +7,7 @@ that turns an observation into a posterior. Names are loaded when they are first
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._boundary import loss_gradient as loss_gradient
     from .committee import Committee as Committee
     from .inversion import Inversion as Inversion
     from .inversion import load as load
@@ -31,6 +32,7 @@ _HOME = {
     "Mixture": "mixture",
     "Inversion": "inversion",
     "load": "inversion",
+    "loss_gradient": "_boundary",
 }
 
 __all__ = list(_HOME)
