@@ -73,7 +73,8 @@ contains
          integer, intent(in) :: member, number, low, high
          integer :: n
 
-         n = low + int((high - low + 1)*uniform(stream_of(seed, member, for_shape), int(number, ip)))
+         n = low + int((high - low + 1) &
+            *uniform(stream_of(seed, member, for_shape), int(number, ip)))
          n = min(n, high)
       end function drawn
    end subroutine plan_committee
@@ -101,7 +102,7 @@ contains
       inputs = find_block(layout, input_scale_block, 1)
       targets = find_block(layout, target_scale_block, 1)
       weights = find_block(layout, member_weights_block, 1)
-      if (any([character(len=tag_length) :: inputs%name, targets%name, weights%name] == '')) return
+      if (any([character(len=tag_length) :: inputs%name, targets%name, weights%name] == "")) return
       if (inputs%n_reals /= 2*view%n_inputs .or. targets%n_reals /= 2*view%n_targets) return
       if (weights%n_reals /= size(view%members)) return
       associate (from_inputs => parameters(inputs%offset + 1:inputs%offset + inputs%n_reals), &
@@ -229,8 +230,8 @@ contains
       end subroutine train_on
    end subroutine train_members
 
-   !> Weights proportional to exp(-mean loss) on the rows that weigh (Kaeufl et al. 2016, eq. 19-20);
-   !> on the rows that monitor all members where none weigh. `losses` in nats, physical units.
+   !> Weights proportional to exp(-mean loss) on the rows that weigh (Kaeufl et al. 2016, eq. 19,
+   !> 20); on the rows that monitor all members where none weigh. `losses` in nats, physical units.
    subroutine weigh_members(data, layout, parameters, n_threads, losses, status)
       type(data_set), intent(in) :: data
       integer(ip), intent(in) :: layout(:)
@@ -275,10 +276,10 @@ contains
       if (.not. total > 0) total = 1
       losses = losses/total + sum(log(view%scales%target_scale))
       at = find_block(layout, member_weights_block, 1)
-      parameters(at%offset + 1:at%offset + at%n_reals) = exp(max(minval(losses) - losses, -700.0_wp))
-      parameters(at%offset + 1:at%offset + at%n_reals) = &
-         parameters(at%offset + 1:at%offset + at%n_reals) &
-         /sum(parameters(at%offset + 1:at%offset + at%n_reals))
+      associate (weights => parameters(at%offset + 1:at%offset + at%n_reals))
+         weights = exp(max(minval(losses) - losses, -700.0_wp))
+         weights = weights/sum(weights)
+      end associate
    end subroutine weigh_members
 
    !> The committee of the members in `keep`, their weights normalised; other blocks are carried on.
@@ -339,7 +340,8 @@ contains
       kernels = processor_kernels()
       n_rows = size(inputs, 2, kind=ip)
       !$omp parallel do num_threads(n_threads) if (n_rows > tile_size) schedule(dynamic, 1) &
-      !$omp default(none) shared(kernels, view, parameters, inputs, weights, means, factors, n_rows) &
+      !$omp default(none) &
+      !$omp shared(kernels, view, parameters, inputs, weights, means, factors, n_rows) &
       !$omp private(work, tile, k, m, n, row, from, to)
       do first = 1, n_rows, tile_size
          n = int(min(int(tile_size, ip), n_rows - first + 1))
@@ -417,7 +419,8 @@ contains
          end do
          do row = 1, n
             largest = maxval(terms(:, row))
-            log_p(first + row - 1) = largest + log(sum(exp(max(terms(:, row) - largest, -700.0_wp)))) &
+            log_p(first + row - 1) = largest &
+               + log(sum(exp(max(terms(:, row) - largest, -700.0_wp)))) &
                - sum(log(view%scales%target_scale))
          end do
          deallocate (terms)

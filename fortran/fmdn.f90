@@ -41,7 +41,7 @@ module fmdn
    type :: mixture
       real(wp), allocatable :: weights(:)       !! (n_kernels), sum one
       real(wp), allocatable :: means(:, :)      !! (n_targets, n_kernels)
-      real(wp), allocatable :: factors(:, :, :) !! (n_targets, n_targets, n_kernels): U, see evaluate
+      real(wp), allocatable :: factors(:, :, :) !! (n_targets, n_targets, n_kernels): U of evaluate
    contains
       procedure :: log_density
       procedure :: cdf

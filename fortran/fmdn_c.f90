@@ -1,7 +1,7 @@
-!> The boundary: everything the core can do, over plain arrays that the caller owns. C can call these
-!> procedures, f2py reads this file to make the Python module, and old Fortran may use it as it
-!> stands. Sizes come first and by value, `status` last (fmdn_status); arrays are
-!> column-major, so that inputs(n_inputs, n_rows) is C's and NumPy's inputs[n_rows][n_inputs].
+!> The boundary: everything the core can do, over plain arrays that the caller owns. C can call
+!> these procedures, f2py reads this file to make the Python module, and old Fortran may use it as
+!> it stands. Sizes come first and by value, `status` last (fmdn_status); arrays are column-major,
+!> so that inputs(n_inputs, n_rows) is C's and NumPy's inputs[n_rows][n_inputs].
 !>
 !> A committee crosses as `layout`, `parameters` and a text (fmdn_layout); a mixture as weights,
 !> means and precision factors (fmdn_evaluate). Rows have roles (fmdn_splits).
@@ -24,11 +24,11 @@ module fmdn_c
    use fmdn_train, only: n_history, n_outcome, training_options
    implicit none (type, external)
    private
-   public :: fmdn_status_text, fmdn_stop_text, fmdn_split_rows, fmdn_plan_committee, fmdn_describe, &
-      fmdn_fit_scales, fmdn_train_members, fmdn_weigh_members, fmdn_select_members, &
-      fmdn_loss_gradient, fmdn_posterior, fmdn_log_density, fmdn_mixture_log_density, &
-      fmdn_mixture_cdf, fmdn_mixture_quantile, fmdn_mixture_moments, fmdn_mixture_sample, &
-      fmdn_file_sizes, fmdn_file_read, fmdn_file_write
+   public :: fmdn_status_text, fmdn_stop_text, fmdn_split_rows, fmdn_plan_committee, &
+      fmdn_describe, fmdn_fit_scales, fmdn_train_members, fmdn_weigh_members, &
+      fmdn_select_members, fmdn_loss_gradient, fmdn_posterior, fmdn_log_density, &
+      fmdn_mixture_log_density, fmdn_mixture_cdf, fmdn_mixture_quantile, fmdn_mixture_moments, &
+      fmdn_mixture_sample, fmdn_file_sizes, fmdn_file_read, fmdn_file_write
 
 contains
 
@@ -162,7 +162,8 @@ contains
       status = status_invalid_argument
       if (max_iter < 0 .or. n_lines /= max_iter + 1 .or. last > n_members) return
       call train_members(data, layout, parameters, first, last, &
-         training_options(max_iter, patience, seed), n_threads, interrupt(1), history, outcome, status)
+         training_options(max_iter, patience, seed), n_threads, interrupt(1), history, outcome, &
+         status)
    end subroutine fmdn_train_members
 
    !> Weigh the members by their mean losses on the rows that weigh.
@@ -335,7 +336,8 @@ contains
       n_threads, p, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_kernels, n, n_points
-      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n), factors(n_kernels, n)
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
+      real(c_double), intent(in) :: factors(n_kernels, n)
       real(c_double), intent(in) :: points(n_points, n)
       integer(c_int), value :: above, n_threads
       real(c_double), intent(inout) :: p(n_points, n)
@@ -348,7 +350,8 @@ contains
       !$omp shared(n, n_points, weights, means, factors, points, above, p)
       do i = 1, n
          do j = 1, n_points
-            p(j, i) = mixture_cdf(weights(:, i), means(:, i), factors(:, i), points(j, i), above /= 0)
+            p(j, i) = mixture_cdf(weights(:, i), means(:, i), factors(:, i), points(j, i), &
+               above /= 0)
          end do
       end do
       !$omp end parallel do
@@ -356,11 +359,12 @@ contains
    end subroutine fmdn_mixture_cdf
 
    !> Quantiles at n_points probabilities for each of n one-dimensional mixtures.
-   subroutine fmdn_mixture_quantile(n_kernels, n, weights, means, factors, n_points, probabilities, &
-      n_threads, quantiles, status) bind(C)
+   subroutine fmdn_mixture_quantile(n_kernels, n, weights, means, factors, n_points, &
+      probabilities, n_threads, quantiles, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_kernels, n, n_points
-      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n), factors(n_kernels, n)
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
+      real(c_double), intent(in) :: factors(n_kernels, n)
       real(c_double), intent(in) :: probabilities(n_points)
       integer(c_int), value :: n_threads
       real(c_double), intent(inout) :: quantiles(n_points, n)
@@ -440,9 +444,10 @@ contains
 
    !> The committees of a model file, one behind the other in arrays of the lengths that
    !> fmdn_file_sizes gave; entry_sizes: lengths of name, layout, parameters and text of each.
-   subroutine fmdn_file_read(n_path, path, n_entries, entry_sizes, n_names, names, n_layout, layout, &
-      n_parameters, parameters, n_text, text, n_detail, detail, status) bind(C)
-      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text, n_detail
+   subroutine fmdn_file_read(n_path, path, n_entries, entry_sizes, n_names, names, n_layout, &
+      layout, n_parameters, parameters, n_text, text, n_detail, detail, status) bind(C)
+      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text
+      integer(c_int64_t), value :: n_detail
       character(kind=c_char), intent(in) :: path(n_path)
       integer(c_int64_t), intent(inout) :: entry_sizes(4, n_entries)
       character(kind=c_char), intent(inout) :: names(n_names)
@@ -471,7 +476,8 @@ contains
    !> Write committees, laid out as fmdn_file_read gives them, into a file, whole or not at all.
    subroutine fmdn_file_write(n_path, path, n_entries, entry_sizes, n_names, names, n_layout, &
       layout, n_parameters, parameters, n_text, text, n_detail, detail, status) bind(C)
-      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text, n_detail
+      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text
+      integer(c_int64_t), value :: n_detail
       character(kind=c_char), intent(in) :: path(n_path)
       integer(c_int64_t), intent(in) :: entry_sizes(4, n_entries)
       character(kind=c_char), intent(in) :: names(n_names)

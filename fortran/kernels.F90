@@ -6,7 +6,7 @@
 ! no instruction of one set can land in code that all processors share.
 !
 ! Flags: -O3 -fopenmp-simd -fno-trapping-math, and never -ffast-math or -fno-signed-zeros, which
-! let the compiler cancel the error-free transformations below.
+! let the compiler cancel the exact differences below.
 !
 ! Local arrays with constant bounds, and constant inner loops, are what the compiler keeps in
 ! vector registers. All arrays should start on a 64-byte boundary; any alignment is correct, but
@@ -183,7 +183,8 @@ contains
       end do
    end subroutine transform
 
-   !> exp(x) = 2**k exp(r), x = k log(2) + r, |r| <= log(2)/2: Taylor series of exp(r).
+   !> exp(x) = 2**(k - 1) 2 exp(r), x = k log(2) + r, |r| <= log(2)/2; k - 1 since k can be 1024.
+   !> The series is Taylor's for 2 exp(r); what it leaves out is under 2**-57.
    pure function exponential(x) result(y)
       real(wp), intent(in) :: x
       real(wp) :: y
@@ -210,7 +211,7 @@ contains
       end do
       y = series*transfer(shiftl(transfer(shifted, 1_long) + 1022, 52), 1.0_wp)
       y = merge(0.0_wp, y, x < lowest)
-      y = merge(y, x + infinity, x <= highest) ! Inf, NaN
+      y = merge(y, abs(x) + infinity, x <= highest) ! Inf, NaN
    end function exponential
 end subroutine exponential_kernel
 

@@ -2,16 +2,18 @@
 !> blocks and one vector of real `parameters`, both owned by the caller.
 !>
 !>     header  format, n_inputs, n_targets, n_members, n_blocks, n_parameters
-!>     block   tag (two words), version, required, n_integers, n_reals, offset, then n_integers integers
+!>     block   tag (two words), version, required, n_integers, n_reals, offset, the integers
 !>
-!> The reals of a block are parameters(offset + 1 : offset + n_reals); the blocks tile the parameters
-!> in order. A tag is up to 16 ASCII characters, eight in a word, the first in the lowest byte.
+!> The reals of a block are parameters(offset + 1 : offset + n_reals); the blocks tile the
+!> parameters in order. A tag is up to 16 ASCII characters, eight in a word, the first
+!> in the lowest byte.
 module fmdn_layout
    use fmdn_kinds, only: ip
    use fmdn_status, only: status_invalid_layout, status_newer_file, status_ok, status_unknown_block
    implicit none (type, external)
    private
-   public :: block_view, start_layout, append_block, check_layout, get_block, find_block, tag_of, name_of
+   public :: block_view, start_layout, append_block, check_layout, get_block, find_block
+   public :: tag_of, name_of
 
    integer(ip), parameter, public :: layout_format = 1
    integer, parameter, public :: header_size = 6
@@ -22,10 +24,10 @@ module fmdn_layout
    integer, parameter, public :: at_format = 1, at_inputs = 2, at_targets = 3, at_members = 4, &
       at_blocks = 5, at_parameters = 6
 
-   character(len=*), parameter, public :: input_scale_block = 'input scale'
-   character(len=*), parameter, public :: target_scale_block = 'target scale'
-   character(len=*), parameter, public :: member_weights_block = 'member weights'
-   character(len=*), parameter, public :: network_block = 'network'
+   character(len=*), parameter, public :: input_scale_block = "input scale"
+   character(len=*), parameter, public :: target_scale_block = "target scale"
+   character(len=*), parameter, public :: member_weights_block = "member weights"
+   character(len=*), parameter, public :: network_block = "network"
 
    !> Blocks that this version understands; it refuses others that are required.
    character(len=tag_length), parameter, public :: known_blocks(4) = [character(len=tag_length) :: &
@@ -33,7 +35,7 @@ module fmdn_layout
 
    !> Where one block lies.
    type :: block_view
-      character(len=tag_length) :: name = ''
+      character(len=tag_length) :: name = ""
       integer(ip) :: version = 1
       logical :: required = .true.
       integer(ip) :: n_integers = 0
@@ -79,12 +81,13 @@ contains
       integer(ip) :: position, parameters_seen, i
       logical :: known
 
-      trouble = ''
+      trouble = ""
       status = status_invalid_layout
       if (size(layout) < header_size) return
       if (layout(at_format) > layout_format) status = status_newer_file
       if (layout(at_format) /= layout_format) return
-      if (any(layout(at_inputs:at_members) < 1) .or. any(layout(at_inputs:at_members) > huge(1))) return
+      if (any(layout(at_inputs:at_members) < 1)) return
+      if (any(layout(at_inputs:at_members) > huge(1))) return
       if (layout(at_parameters) /= n_parameters) return
       if (layout(at_blocks) < 1 .or. layout(at_blocks) > size(layout)/block_header_size) return
 

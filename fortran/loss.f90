@@ -31,7 +31,7 @@ module fmdn_loss
       integer :: n_chunks = 0
       type(tile_work), allocatable :: threads(:)
       real(wp), allocatable :: gradients(:, :) !! (n_parameters, n_chunks)
-      real(wp), allocatable :: sums(:, :)      !! loss and weight, training and monitor; (4, n_chunks)
+      real(wp), allocatable :: sums(:, :) !! loss and weight, training and monitor; (4, n_chunks)
    end type loss_work
 
 contains
@@ -80,7 +80,7 @@ contains
    end subroutine example_losses
 
    !> Mean training loss and its gradient, and mean monitor loss (nats, standardised units; where no
-   !> row monitors, the training loss). A raised `interrupt` ends the pass early: the results are void.
+   !> row monitors, the training loss). A raised `interrupt` ends the pass early: results are void.
    subroutine loss_and_gradient(kernels, member, parameters, tiles, fold, interrupt, work, &
       training_loss, monitor_loss, gradient)
       !$ use omp_lib, only: omp_get_thread_num
@@ -104,7 +104,8 @@ contains
          !$ thread = omp_get_thread_num() + 1
          work%gradients(:, chunk) = 0
          work%sums(:, chunk) = 0
-         do tile = 1 + ((chunk - 1)*tiles%n_tiles)/work%n_chunks, (chunk*tiles%n_tiles)/work%n_chunks
+         do tile = 1 + ((chunk - 1)*tiles%n_tiles)/work%n_chunks, &
+            (chunk*tiles%n_tiles)/work%n_chunks
             if (is_raised(interrupt)) exit
             call add_tile(kernels, member, parameters, tiles, tile, fold, work%threads(thread), &
                work%sums(:, chunk), work%gradients(:, chunk))
@@ -150,7 +151,7 @@ contains
 
       where (monitors(tiles%roles(:, tile), fold))
          work%weights = tiles%weights(:, tile)
-      elsewhere
+      else where
          work%weights = 0
       end where
       sums(3) = sums(3) + sum(work%weights*min(work%losses, loss_cap))
@@ -158,7 +159,7 @@ contains
 
       where (trains(tiles%roles(:, tile), fold))
          work%weights = tiles%weights(:, tile)
-      elsewhere
+      else where
          work%weights = 0
       end where
       if (.not. any(work%weights > 0)) return

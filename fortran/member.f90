@@ -61,7 +61,7 @@ contains
       c = int(layout(at_targets))
       do k = 1, size(members)
          view = find_block(layout, network_block, k)
-         if (view%name == '' .or. view%n_integers < 5) return
+         if (view%name == "" .or. view%n_integers < 5) return
          shape = layout(view%first_integer:view%first_integer + view%n_integers - 1)
          if (shape(1) < isotropic .or. shape(1) > full) return
          if (shape(2) < 1 .or. shape(2) > max_kernels) return
@@ -73,7 +73,7 @@ contains
          members(k)%offset = view%offset
       end do
       view = find_block(layout, network_block, size(members) + 1)
-      if (view%name /= '') return
+      if (view%name /= "") return
       status = status_ok
    end subroutine read_members
 

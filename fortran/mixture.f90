@@ -63,18 +63,24 @@ contains
       row = 1 + n_targets + (j*(j - 1))/2 + i
    end function factor_row
 
+   !> Numbers s of one kernel.
+   pure function n_scales(shape) result(n)
+      type(mixture_shape), intent(in) :: shape
+      integer :: n
+
+      n = merge(1, shape%n_targets, shape%covariance == isotropic)
+   end function n_scales
+
    !> Work space for m examples.
    pure function new_work(shape, m) result(work)
       type(mixture_shape), intent(in) :: shape
       integer, intent(in) :: m
       type(mixture_work) :: work
-      integer :: n_precisions
 
-      n_precisions = merge(1, shape%n_targets, shape%covariance == isotropic)
       allocate (work%weights(m, shape%n_kernels), work%log_terms(m, shape%n_kernels), &
          work%responsibilities(m, shape%n_kernels), &
          work%residuals(m, shape%n_targets, shape%n_kernels), &
-         work%precisions(m, n_precisions, shape%n_kernels), work%log_sum(m), work%total(m))
+         work%precisions(m, n_scales(shape), shape%n_kernels), work%log_sum(m), work%total(m))
    end function new_work
 
    !> Losses of m examples in nats; `work` is left ready for `mixture_gradient`.
@@ -168,9 +174,9 @@ contains
    pure subroutine log_kernel(shape, m, outputs, targets, precisions, z, log_density)
       type(mixture_shape), intent(in) :: shape
       integer, intent(in) :: m
-      real(wp), intent(in) :: outputs(m, *)
+      real(wp), intent(in) :: outputs(m, outputs_per_kernel(shape%covariance, shape%n_targets))
       real(wp), intent(in) :: targets(m, shape%n_targets)
-      real(wp), intent(in) :: precisions(m, *)
+      real(wp), intent(in) :: precisions(m, n_scales(shape))
       real(wp), intent(inout) :: z(m, shape%n_targets)
       real(wp), intent(out) :: log_density(m)
       integer :: c, i, j
@@ -230,10 +236,11 @@ contains
    pure subroutine kernel_gradient(shape, m, outputs, targets, precisions, z, g, d_outputs)
       type(mixture_shape), intent(in) :: shape
       integer, intent(in) :: m
-      real(wp), intent(in) :: outputs(m, *)
+      real(wp), intent(in) :: outputs(m, outputs_per_kernel(shape%covariance, shape%n_targets))
       real(wp), intent(in) :: targets(m, shape%n_targets)
-      real(wp), intent(in) :: precisions(m, *), z(m, shape%n_targets), g(m)
-      real(wp), intent(inout) :: d_outputs(m, *)
+      real(wp), intent(in) :: precisions(m, n_scales(shape)), z(m, shape%n_targets), g(m)
+      real(wp), intent(inout) :: d_outputs(m, outputs_per_kernel(shape%covariance, &
+         shape%n_targets))
       integer :: c, i, j, row
 
       c = shape%n_targets

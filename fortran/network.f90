@@ -49,7 +49,7 @@ contains
    subroutine forward(kernels, shape, parameters, m, inputs, units, outputs)
       type(kernel_set), intent(in) :: kernels
       type(network_shape), intent(in) :: shape
-      real(wp), intent(in) :: parameters(*)
+      real(wp), intent(in) :: parameters(n_network_parameters(shape))
       integer, intent(in) :: m !! examples, a multiple of `lanes`
       real(wp), intent(in) :: inputs(m, shape%n_inputs)
       real(wp), intent(inout) :: units(m, shape%n_units()) !! tanh activations, all layers
@@ -102,12 +102,12 @@ contains
    subroutine backward(kernels, shape, parameters, m, inputs, units, d_outputs, d_units, gradient)
       type(kernel_set), intent(in) :: kernels
       type(network_shape), intent(in) :: shape
-      real(wp), intent(in) :: parameters(*)
+      real(wp), intent(in) :: parameters(n_network_parameters(shape))
       integer, intent(in) :: m
       real(wp), intent(in) :: inputs(m, shape%n_inputs), units(m, shape%n_units()), &
          d_outputs(m, shape%n_outputs)
       real(wp), intent(inout) :: d_units(m, shape%n_units()) !! work space
-      real(wp), intent(inout) :: gradient(*)
+      real(wp), intent(inout) :: gradient(n_network_parameters(shape))
       integer :: layer, n_in, n_out, first, at
 
       n_out = shape%n_outputs

@@ -35,7 +35,7 @@ contains
       stream%key = words
    end function stream_of
 
-   !> Threefry-2x32-20: two 32-bit words from a key and a counter (each two 32-bit words in 64 bits).
+   !> Threefry-2x32-20: two 32-bit words from a key and a counter (two words each, in 64 bits).
    pure function threefry(key, counter) result(x)
       integer(ip), intent(in) :: key(2), counter(2)
       integer(ip) :: x(2)

@@ -74,7 +74,7 @@ contains
       order = pack(order, data%weights(order) > 0)
       do j = 1, n_inputs
          call centre_and_scale(data%inputs(j, order), scales%input_centre(j), scales%input_scale(j))
-         scales%input_scale(j) = sqrt(scales%input_scale(j)**2 + data%noise_sd(j)**2)
+         scales%input_scale(j) = hypot(scales%input_scale(j), data%noise_sd(j))
       end do
       do j = 1, n_targets
          call centre_and_scale(data%targets(j, order), scales%target_centre(j), &
@@ -101,9 +101,11 @@ contains
 
       n_inputs = size(data%inputs, 1)
       tiles%n_tiles = int((size(order, kind=ip) + tile_size - 1)/tile_size)
+      ! allow(C182): whichever of these fails
       allocate (tiles%inputs(tile_size, n_inputs, tiles%n_tiles), &
          tiles%targets(tile_size, size(data%targets, 1), tiles%n_tiles), &
-         tiles%weights(tile_size, tiles%n_tiles), tiles%roles(tile_size, tiles%n_tiles), stat=failure)
+         tiles%weights(tile_size, tiles%n_tiles), &
+         tiles%roles(tile_size, tiles%n_tiles), stat=failure)
       status = merge(status_ok, status_out_of_memory, failure == 0)
       if (status /= status_ok) return
       tiles%weights = 0

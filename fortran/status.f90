@@ -38,22 +38,22 @@ contains
       character(len=:), allocatable :: text
 
       select case (code)
-      case (status_ok); text = 'ok'
-      case (status_invalid_argument); text = 'an argument has a value or a size that makes no sense'
-      case (status_out_of_memory); text = 'out of memory'
-      case (status_interrupted); text = 'interrupted'
-      case (status_not_finite); text = 'NaN or infinity in the numbers given'
-      case (status_too_few_rows); text = 'too few rows to train, monitor and weigh with'
-      case (status_invalid_layout); text = 'the layout does not describe a committee'
-      case (status_unknown_block); text = 'a block that this version does not know is required'
-      case (status_cannot_open); text = 'the file cannot be opened or read'
-      case (status_cannot_write); text = 'the file cannot be written'
-      case (status_not_a_model); text = 'the file is not an fmdn model'
-      case (status_newer_file); text = 'the file was written by a newer version of fmdn'
-      case (status_truncated); text = 'the file ends too early'
-      case (status_damaged); text = 'the file is damaged'
-      case (status_no_member); text = 'no member of the committee could be trained'
-      case default; text = 'unknown status'
+      case (status_ok); text = "ok"
+      case (status_invalid_argument); text = "an argument has a value or a size that makes no sense"
+      case (status_out_of_memory); text = "out of memory"
+      case (status_interrupted); text = "interrupted"
+      case (status_not_finite); text = "NaN or infinity in the numbers given"
+      case (status_too_few_rows); text = "too few rows to train, monitor and weigh with"
+      case (status_invalid_layout); text = "the layout does not describe a committee"
+      case (status_unknown_block); text = "a block that this version does not know is required"
+      case (status_cannot_open); text = "the file cannot be opened or read"
+      case (status_cannot_write); text = "the file cannot be written"
+      case (status_not_a_model); text = "the file is not an fmdn model"
+      case (status_newer_file); text = "the file was written by a newer version of fmdn"
+      case (status_truncated); text = "the file ends too early"
+      case (status_damaged); text = "the file is damaged"
+      case (status_no_member); text = "no member of the committee could be trained"
+      case default; text = "unknown status"
       end select
    end function status_text
 
@@ -63,15 +63,15 @@ contains
       character(len=:), allocatable :: text
 
       select case (code)
-      case (stopped_not_yet); text = 'not trained yet'
-      case (stopped_gradient); text = 'gradient below its tolerance'
-      case (stopped_decrease); text = 'loss no longer decreases'
-      case (stopped_patience); text = 'monitor loss no longer improves'
-      case (stopped_max_iter); text = 'maximum number of iterations'
-      case (stopped_line_search); text = 'no further step lowers the loss'
-      case (stopped_interrupted); text = 'interrupted'
-      case (stopped_failed); text = 'failed: no finite loss'
-      case default; text = 'unknown reason'
+      case (stopped_not_yet); text = "not trained yet"
+      case (stopped_gradient); text = "gradient below its tolerance"
+      case (stopped_decrease); text = "loss no longer decreases"
+      case (stopped_patience); text = "monitor loss no longer improves"
+      case (stopped_max_iter); text = "maximum number of iterations"
+      case (stopped_line_search); text = "no further step lowers the loss"
+      case (stopped_interrupted); text = "interrupted"
+      case (stopped_failed); text = "failed: no finite loss"
+      case default; text = "unknown reason"
       end select
    end function stop_text
 

@@ -19,7 +19,7 @@ class Inversion:
     ----------
     samples : Samples
         Models and their noise-free data.
-    noise : GaussianNoise, optional
+    noise : GaussianNoise, float or array_like, optional
         What a measurement adds to the data.
     targets : list, optional
         What to infer, each entry one committee: the name of a parameter, a tuple of
@@ -39,9 +39,8 @@ class Inversion:
     def __init__(self, samples, noise=None, targets=None, **settings):
         if not isinstance(samples, Samples):
             raise TypeError(f"samples must be a fmdn.Samples, not {samples!r}")
-        if noise is not None and not isinstance(noise, GaussianNoise):
-            raise TypeError(f"noise must be a fmdn.GaussianNoise, not {noise!r}")
         if noise is not None:
+            noise = noise if isinstance(noise, GaussianNoise) else GaussianNoise(noise)
             noise.sd_for(samples.data.shape[1])
         Committee(**settings)  # a setting that is unknown shows now, not after a run
         self.samples, self.noise, self.settings = samples, noise, settings
@@ -49,10 +48,17 @@ class Inversion:
         self.targets = _columns_of(samples, targets)
         self.committees_ = {}
 
-    def fit(self, *, progress=False):
+    def fit(self, *, executor=None, progress=False):
         """Train the committees, one after the other, each on all processors.
 
-        Those that are finished stay usable when a later one is interrupted.
+        What is trained stays usable when the rest is interrupted.
+
+        Parameters
+        ----------
+        executor : concurrent.futures.Executor, optional
+            Trains one member a task, in place of threads.
+        progress : bool
+            Whether to show a progress bar for each target (tqdm).
 
         Returns
         -------
@@ -72,10 +78,11 @@ class Inversion:
                     noise=self.noise,
                     prior=_prior_of(self.prior, names),
                     target_names=names,
+                    executor=executor,
                     progress=progress,
                 )
             finally:
-                if hasattr(committee, "n_targets_"):  # also if it was interrupted
+                if hasattr(committee, "layout_"):  # also if it was interrupted
                     self.committees_[key] = committee
         return self
 
@@ -167,12 +174,12 @@ class Posteriors(Mapping):
         keys = [k if isinstance(k, tuple) else (k,) for k in self]
         return {name: self[name] for names in keys for name in names}
 
-    def summary(self, level=0.9):
+    def summary(self, confidence=0.9):
         """Return a table of medians, intervals and information gains.
 
         Parameters
         ----------
-        level : float
+        confidence : float
             Probability within the interval, half of the rest on either side.
 
         Returns
@@ -185,7 +192,7 @@ class Posteriors(Mapping):
         for name, mixture in self.marginals().items():
             prior = _prior_of(self.prior, (name,))
             unit = prior.units[0] if prior else ""
-            low, high = mixture.interval(level)
+            low, high = mixture.interval(confidence)
             gain = mixture.information_gain(prior[name]) if prior else np.nan
             columns = np.broadcast_arrays(mixture.median(), low, high, gain)
             for i, values in enumerate(zip(*map(np.ravel, columns), strict=True)):

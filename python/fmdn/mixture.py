@@ -360,10 +360,17 @@ class Mixture:
     # --- Figures -----------------------------------------------------------------------
 
     def plot(self, prior=None, **options):
-        """Draw the posterior of one observation: see `fmdn.plots.plot_posterior`."""
+        """Draw the posterior of one observation: see `fmdn.plots.plot_posterior`.
+
+        Several targets have a panel each, and `prior` is a `Prior` with their names: see
+        `fmdn.plots.plot_posteriors`.
+        """
         from . import plots
 
-        return plots.plot_posterior(self, prior, **options)
+        if self.n_targets == 1:
+            return plots.plot_posterior(self, prior, **options)
+        marginals = {name: self.marginal(name) for name in self.target_names}
+        return plots.plot_posteriors(marginals, prior, **options)
 
     # --- Shapes ------------------------------------------------------------------------
 

@@ -34,16 +34,22 @@ def plot_posterior(
     -------
     matplotlib.axes.Axes
     """
-    low, high = _one_target(mixture)
+    if mixture.n_targets != 1 or np.ndim(mixture.weights) != 1:
+        raise ValueError(
+            f"mixture must be of one target and one observation, got {mixture!r}: "
+            "take marginal(name) or an observation first"
+        )
+    own_name = mixture.target_names[0]
+    mixture = mixture.marginal(own_name)  # without a target axis, if there was one
     if name is None:
-        name = mixture.target_names[0]
+        name = own_name
     if unit is None:
         unit = getattr(prior, "unit", "")
     alone = ax is None
     if alone:
         ax = _new_figure(1)[1][0]
 
-    x = _grid(low, high, prior, truth)
+    x = _grid(mixture, prior, truth)
     density = mixture.pdf(x)
     ax.fill_between(x, density, color=POSTERIOR, alpha=0.15, linewidth=0)
     if members:
@@ -113,30 +119,23 @@ def plot_posteriors(mixtures, prior=None, *, truth=None, units=None, members=Tru
     return figure
 
 
-def _one_target(mixture):
-    """Return the 0.05 % and 99.95 % quantiles, or say why there is no such thing."""
-    ends = np.asarray(mixture.interval(0.999))
-    if ends.shape != (2,):
-        raise ValueError(
-            "mixture must be of one target and one observation: "
-            "take post.marginal(name) and post[i] first"
-        )
-    return ends
-
-
-def _grid(low, high, prior, truth):
+def _grid(mixture, prior, truth):
     """Return points over the posterior and the prior, with the prior's steps sharp."""
-    ends = steps = np.array([])
+    low, high = mixture.interval(0.999)
+    ends, steps = np.array([]), []
     if prior is not None:
-        ends = np.array(prior.support(), float)
-        steps = np.concatenate([ends, np.nextafter(ends, [-np.inf, np.inf])])
-        ends = np.where(np.isfinite(ends), ends, prior.ppf(np.array([0.005, 0.995])))
+        bounds = np.array(prior.support(), float)
+        ends = np.where(
+            np.isfinite(bounds), bounds, prior.ppf(np.array([0.005, 0.995]))
+        )
+        beside = bounds + np.array([-1e-9, 1e-9]) * np.ptp(ends)
+        steps = [x for x in (*bounds, *beside) if np.isfinite(x)]
     whole = np.concatenate([ends, [low, high], [] if truth is None else [truth]])
     left, right = whole.min(), whole.max()
     margin = 0.04 * (right - left)
     coarse = np.linspace(left - margin, right + margin, 501)
     fine = np.linspace(low, high, 501)  # a posterior may be narrow
-    return np.unique(np.concatenate([coarse, fine, steps[np.isfinite(steps)]]))
+    return np.unique(np.concatenate([coarse, fine, steps]))
 
 
 def _new_figure(n_panels):

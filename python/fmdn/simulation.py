@@ -249,10 +249,10 @@ def _progress_bar(total, show):
     if not show:
         return nullcontext()
     try:
-        from tqdm import tqdm
-    except ImportError as error:
-        raise ImportError("progress=True needs tqdm: pip install tqdm") from error
-    return tqdm(total=total, desc="simulate", unit=" models")
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ImportError("progress=True needs tqdm: pip install tqdm") from None
+    return tqdm(total=total, desc="simulate", unit="model")
 
 
 def _warn(text):

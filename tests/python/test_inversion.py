@@ -44,13 +44,13 @@ def test_posteriors_are_right(inversion):
         "difference": (contrast @ mean, np.sqrt(contrast @ cov @ contrast)),
     }
     # 8,100 training rows: sampling alone gives an error of sqrt(4 / 8100) = 2 % of the
-    # sd in the mean (4 coefficients) and 1 % in the sd; tanh units add about as much
+    # sd in the mean (4 coefficients), and 1 % in the sd and the correlation
     for name, (centre, width) in expected.items():
-        assert abs(post[name].mean() - centre) < 0.1 * width, name
-        assert abs(post[name].std() / width - 1) < 0.06, name
-    assert (np.abs(post["a", "b"].mean() - mean) < 0.1 * sd).all()
+        assert abs(post[name].mean() - centre) < 4 * 0.02 * width, name
+        assert abs(post[name].std() / width - 1) < 4 * 0.01, name
+    assert (np.abs(post["a", "b"].mean() - mean) < 4 * 0.02 * sd).all()
     correlation = post["a", "b"].cov()[0, 1] / np.prod(post["a", "b"].std())
-    assert abs(correlation - cov[0, 1] / np.prod(sd)) < 0.06
+    assert abs(correlation - cov[0, 1] / np.prod(sd)) < 4 * 0.01
 
 
 def test_committees_and_marginals_are_found_by_name(inversion):
@@ -68,18 +68,18 @@ def test_committees_and_marginals_are_found_by_name(inversion):
 
 def test_summary_says_what_the_posteriors_say(inversion):
     post = inversion.posterior(OBSERVED)
-    table = post.summary(level=0.8)
+    table = post.summary(confidence=0.8)
     assert [row.target for row in table] == ["b", "a", "difference"]
     assert [row.unit for row in table] == ["", "km", ""]
     for row in table:
         expected = post[row.target].median(), *post[row.target].interval(0.8)
         np.testing.assert_allclose((row.median, row.low, row.high), expected)
-    # both Gaussian: KL(posterior || prior) in closed form; an error of e sd in the
-    # mean and in the sd changes it by about e times the distance of the means
+    # both Gaussian: KL(posterior || prior) in closed form; 1 % of error in the
+    # sd changes it by 0.01, 2 % of the sd in the mean by less
     mean, cov = exact_posterior()
     ratio = cov[0, 0] / 2**2
     gain = 0.5 * (ratio - 1 - np.log(ratio) + (mean[0] - 1) ** 2 / 2**2)
-    assert table[1].gain == pytest.approx(gain, abs=0.06)
+    assert table[1].gain == pytest.approx(gain, abs=0.04)
     assert np.isnan(table[2].gain)  # the prior of a derived target is not known
     lines = str(table).splitlines()
     assert len(lines) == 4 and len(set(map(len, lines[:3]))) == 1
@@ -161,14 +161,14 @@ def test_ten_times_the_noise_widens_the_posterior(samples):
     wide = Inversion(samples, GaussianNoise(5.0), ["a"], **QUICK).fit()
     expected = np.sqrt(exact_posterior(noise_sd=5.0)[1][0, 0])
     assert expected > 3 * np.sqrt(exact_posterior()[1][0, 0])
-    assert wide.posterior(OBSERVED)["a"].std() == pytest.approx(expected, rel=0.06)
+    assert wide.posterior(OBSERVED)["a"].std() == pytest.approx(expected, rel=0.04)
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         (dict(samples=np.ones((3, 2))), TypeError, "samples must be a fmdn.Samples"),
-        (dict(noise=0.5), TypeError, "noise must be a fmdn.GaussianNoise"),
+        (dict(noise="loud"), TypeError, "noise: sd must be a number"),
         (dict(noise=GaussianNoise([1, 2])), ValueError, "2 entries.*3 channels"),
         (dict(n_member=3), TypeError, "n_member"),
         (dict(targets=["c"]), KeyError, "'c'.*a, b"),

@@ -91,6 +91,15 @@ def test_a_panel_for_each_target(posteriors):
     assert all(len(lines(ax, "prior")) == 1 for ax in figure.axes)
 
 
+def test_a_joint_posterior_draws_its_marginals(posteriors):
+    joint = posteriors["depth", "size"]
+    figure = joint.plot(PRIOR)
+    for ax, name in zip(figure.axes, ("depth", "size"), strict=True):
+        (line,) = lines(ax, "posterior")
+        x, density = line.get_data()
+        np.testing.assert_array_equal(density, joint.marginal(name).pdf(x))
+
+
 @pytest.mark.parametrize("n_panels", [1, 2, 3, 4, 5, 9])
 def test_texts_do_not_overlap(posteriors, n_panels):
     panels = {f"parameter {i}": posteriors["depth"] for i in range(n_panels)}
@@ -118,16 +127,20 @@ def test_no_settings_are_changed(posteriors):
 
 
 def test_refusals(posteriors):
+    joint = posteriors["depth", "size"]
     with pytest.raises(ValueError, match="one target and one observation"):
-        plot_posterior(posteriors["depth", "size"])
+        plot_posterior(joint)
     with pytest.raises(ValueError, match="unknown targets.*'mass'"):
         posteriors.plot(truth={"mass": 3})
 
 
-def test_a_committee_without_names():
+@pytest.mark.parametrize("columns", [(), (1,)])
+def test_a_committee_by_itself(columns):
     rng = np.random.default_rng(0)
-    targets = rng.normal(size=500)
-    inputs = targets[:, None] + rng.normal(size=(500, 1))
+    targets = rng.normal(size=(500, *columns))
+    inputs = targets.reshape(500, 1) + rng.normal(size=(500, 1))
     committee = Committee(n_members=1, hidden=3, kernels=1, max_iter=5)
-    ax = plot_posterior(committee.fit(inputs, targets).posterior(inputs[0]))
-    assert ax.get_xlabel() == "target_0"
+    post = committee.fit(inputs, targets).posterior(inputs[:3])
+    assert post[0].plot().get_xlabel() == "target_0"
+    with pytest.raises(ValueError, match="one observation.*3 observations"):
+        plot_posterior(post)

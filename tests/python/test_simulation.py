@@ -149,7 +149,7 @@ def test_progress_is_shown_when_asked_for(capsys, monkeypatch):
     assert capsys.readouterr().err == ""
     simulate(PRIOR, forward, 5, progress=True)
     assert "simulate: 100%" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with pytest.raises(ImportError, match="pip install tqdm"):
         simulate(PRIOR, forward, 5, progress=True)
 
