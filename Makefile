@@ -25,6 +25,7 @@ demo: install ## from GNSS offsets to posteriors of an earthquake: table and fig
 
 test: $(VENV)/.with-test build/debug/build.ninja ## every test, on samples of moderate size
 	@$(INSIDE) meson test -C build/debug --print-errorlogs
+	@$(INSIDE) meson test -C build/release --print-errorlogs
 	@$(INSIDE) pytest
 
 test-long: ## the same tests on ten times the samples

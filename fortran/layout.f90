@@ -96,6 +96,7 @@ contains
       do i = 1, layout(at_blocks)
          if (size(layout, kind=ip) - position + 1 < block_header_size) return
          view = view_at(layout, position)
+         if (view%version < 1) return
          if (view%n_integers < 0 .or. view%n_integers > size(layout, kind=ip)) return
          if (view%n_reals < 0 .or. view%n_reals > n_parameters - parameters_seen) return
          if (view%offset /= parameters_seen) return

@@ -37,7 +37,7 @@ module fmdn_lbfgs
 
       !> Called at the start (iteration 0) and after each step that was taken, never at a rejected
       !> trial: the place to watch a monitor set and to record history. Nearly always `x` is the
-      !> point evaluated last; where a line search ran out of trials it is an earlier one.
+      !> point evaluated last; where a line search ended without (3.7) it is an earlier one.
       subroutine accepted_interface(self, iteration, x, f, g, step, n_evaluations, stop)
          import :: objective, wp
          implicit none (type, external)
@@ -46,7 +46,7 @@ module fmdn_lbfgs
          real(wp), intent(in) :: x(:) !! shape (n)
          real(wp), intent(in) :: f
          real(wp), intent(in) :: g(:) !! shape (n)
-         real(wp), intent(in) :: step !! in units of the quasi-Newton step; 0 at the start
+         real(wp), intent(in) :: step !! in units of the search direction; 0 at the start
          integer, intent(in) :: n_evaluations !! up to now
          integer, intent(out) :: stop !! stopped_not_yet to go on, else the reason to stop
       end subroutine accepted_interface
@@ -211,7 +211,7 @@ contains
       real(wp), intent(out) :: x_new(:), f_new, g_new(:) !! the point found
       real(wp), intent(out) :: g_low(:) !! workspace: the gradient at `low`
       integer, intent(inout) :: n_evaluations
-      logical, intent(out) :: found !! a lower point; where the trials ran out it may fail (3.7b)
+      logical, intent(out) :: found !! a lower point; it may fail (3.7b) where the trials ran out
       type(line_point) :: low, high, trial, before
       real(wp) :: slope, width
       integer :: i
@@ -242,6 +242,7 @@ contains
          end if
 
          if (high%step < huge(step)) then
+            ! Rounding: nothing is left to gain in between, or no x.
             width = abs(high%step - low%step)
             if (width*abs(low%slope) <= epsilon(f)*abs(f)) exit
             if (all(width*abs(direction) <= epsilon(x)*abs(x))) exit

@@ -29,7 +29,9 @@ HISTORY = (
     "seconds",
 )
 NO_FOLD, MONITOR, TRAINING = 0, -1, -2  # roles of rows that are in no fold
-INTERRUPTED, OUT_OF_MEMORY, STOPPED_FAILED, STOPPED_INTERRUPTED = 3, 2, 7, 6
+MAX_THREADS = 1024  # the OpenMP runtime ends the process where it cannot make them
+OUT_OF_MEMORY, INTERRUPTED, CANNOT_OPEN, CANNOT_WRITE = 2, 3, 8, 9  # status codes
+STOPPED_INTERRUPTED, STOPPED_FAILED = 6, 7
 
 Array = np.ndarray
 
@@ -39,7 +41,7 @@ class FmdnError(RuntimeError):
 
 
 class ModelFileError(FmdnError, ValueError):
-    """A model file that cannot be read or written."""
+    """A model file whose contents cannot be used."""
 
 
 # --- Threads -----------------------------------------------------------------------
@@ -63,10 +65,10 @@ def count_threads(n_threads: int | None = None) -> int:
     if _forked:
         return 1
     if n_threads is not None:
-        return check_integer("n_threads", n_threads, 1)
+        return check_integer("n_threads", n_threads, 1, MAX_THREADS)
     setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if setting.isdigit() and int(setting) > 0:
-        return int(setting)
+        return min(int(setting), MAX_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -90,16 +92,16 @@ def check_array(name: str, value: Any, ndim: tuple[int, ...]) -> Array:
     """Give `value` as a C-ordered float64 array of finite numbers."""
     if hasattr(value, "toarray"):
         raise TypeError(f"{name} is a sparse matrix; dense data is required")
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} cannot be made an array: {error}") from None
     if array.dtype.kind == "c":
         raise ValueError(f"{name}: Complex data not supported")
+    if array.dtype.kind == "O":
+        array = _numbers(name, array)
     if array.dtype.kind not in "fiub":
-        try:
-            array = array.astype(float)
-        except (TypeError, ValueError) as error:
-            raise type(error)(
-                f"{name} must be numbers, got dtype {array.dtype}: {error}"
-            ) from None
+        raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
     if array.ndim not in ndim:
         wanted = " or ".join(f"{n}-D" for n in ndim)
         hint = ""
@@ -107,13 +109,37 @@ def check_array(name: str, value: Any, ndim: tuple[int, ...]) -> Array:
             hint = ". Reshape your data to (n, 1) or (1, n)"
         raise ValueError(f"{name} must be {wanted}, got shape {array.shape}{hint}")
     array = np.ascontiguousarray(array, dtype=np.float64)
-    if not np.isfinite(array).all():
-        at = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        where = f"row {at[0]}" + (f", column {at[1]}" if len(at) == 2 else "")
-        where = where if len(at) <= 2 else f"index {at}"
+    wrong = ~np.isfinite(array)
+    if np.ma.isMA(value):
+        wrong |= np.ma.getmaskarray(value)
+    if wrong.any():
+        at = np.unravel_index(np.argmax(wrong), array.shape)
         what = "NaN" if np.isnan(array[at]) else "inf"
-        raise ValueError(f"{name} contains {what} at {where}")
+        what = "a masked value" if np.isfinite(array[at]) else what
+        raise ValueError(f"{name} contains {what} at {_place(at)}")
     return array
+
+
+def _numbers(name: str, array: Array) -> Array:
+    """Give an array of Python objects as one of floats, if all of them are numbers."""
+    numbers = np.empty(array.shape)
+    for at, entry in np.ndenumerate(array):
+        try:
+            if isinstance(entry, (str, bytes)):
+                raise TypeError("argument must be a number, not a string")
+            numbers[at] = np.nan if entry is None else float(entry)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name} must be numbers, got {entry!r} at {_place(at)}: {error}"
+            ) from None
+    return numbers
+
+
+def _place(at: tuple[int, ...]) -> str:
+    if len(at) > 2:
+        return f"index {tuple(map(int, at))}"
+    names = ("row", "column")
+    return ", ".join(f"{name} {i}" for name, i in zip(names, at, strict=False))
 
 
 def check_rows(name: str, value: Any, n_columns: int | None = None) -> Array:
@@ -337,13 +363,16 @@ def train_members(
             failure.append(error)
 
     worker = threading.Thread(target=work, name="fmdn training", daemon=True)
-    worker.start()
     stopped: BaseException | None = None
-    while worker.is_alive():
+    worker.start()
+    alive = True
+    while alive:
         try:
-            worker.join(0.05)
-            if stopped is None:
-                watch()
+            while worker.is_alive():
+                worker.join(0.05)
+                if stopped is None:
+                    watch()
+            alive = False
         except BaseException as error:  # noqa: BLE001 - Ctrl-C, or what watch raises
             training.interrupt[0] = 1
             stopped = stopped or error
@@ -565,26 +594,36 @@ def _characters(data: bytes) -> Array:
     return np.frombuffer(data, dtype="S1")
 
 
+def _file_name(path: str | os.PathLike) -> tuple[str, Array]:
+    """Path for messages, and as the core takes it."""
+    name = os.fsencode(path)
+    if b"\0" in name or not name.strip():
+        raise ValueError(f"path {path!r} cannot be the name of a file")
+    return os.fsdecode(name), _characters(name)
+
+
 def _check_file(status: int, detail: Array, path: str) -> None:
     if status == 0:
         return
     text = _text(_core.fmdn_status_text, status)
     what = detail.tobytes().decode(errors="replace").strip()
-    error = ModelFileError
-    if not os.path.exists(path) and status == 8:
-        raise FileNotFoundError(f"{path}: {text}" + (f" ({what})" if what else ""))
+    error: type[Exception] = ModelFileError
+    if status in (CANNOT_OPEN, CANNOT_WRITE):
+        error = OSError
+    if status == CANNOT_OPEN and not os.path.exists(path):
+        error = FileNotFoundError
     raise error(f"{path}: {text}" + (f" ({what})" if what else ""))
 
 
 def write_file(path: str | os.PathLike, entries: list[Entry]) -> None:
     """Write committees into a model file, whole or not at all."""
-    path = os.fspath(path)
+    path, name = _file_name(path)
     packed = [(n.encode(), layout, p, text.encode()) for n, layout, p, text in entries]
     sizes = np.array([[len(part) for part in entry] for entry in packed], np.int64)
     names, layouts, parameters, texts = zip(*packed, strict=True)
     detail = np.full(200, b" ", dtype="S1")
     status = _core.fmdn_file_write(
-        _characters(os.fsencode(path)),
+        name,
         sizes.T,
         _characters(b"".join(names)),
         np.concatenate(layouts),
@@ -597,8 +636,7 @@ def write_file(path: str | os.PathLike, entries: list[Entry]) -> None:
 
 def read_file(path: str | os.PathLike) -> list[Entry]:
     """Read the committees of a model file."""
-    path = os.fspath(path)
-    name = _characters(os.fsencode(path))
+    path, name = _file_name(path)
     totals = np.zeros(5, dtype=np.int64)
     detail = np.full(200, b" ", dtype="S1")
     _check_file(_core.fmdn_file_sizes(name, totals, detail), detail, path)
@@ -613,13 +651,12 @@ def read_file(path: str | os.PathLike) -> list[Entry]:
     start = np.zeros(4, dtype=np.int64)
     for end in np.cumsum(sizes, axis=0):
         part = [slice(*bounds) for bounds in zip(start, end, strict=True)]
+        try:
+            words = names[part[0]].tobytes().decode(), text[part[3]].tobytes().decode()
+        except UnicodeDecodeError as error:
+            raise ModelFileError(f"{path}: a name or text is not UTF-8: {error}") from None
         entries.append(
-            (
-                names[part[0]].tobytes().decode(),
-                layout[part[1]].copy(),
-                parameters[part[2]].copy(),
-                text[part[3]].tobytes().decode(),
-            )
+            (words[0], layout[part[1]].copy(), parameters[part[2]].copy(), words[1])
         )
         start = end
     return entries

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import _boundary
-from .fitting import Plan, columns, train
+from .fitting import Plan, check_names, check_weights, columns, train
 from .mixture import Mixture
 
 
@@ -262,7 +262,8 @@ class Committee:
         self._require_fit()
         inputs = self._check_inputs(inputs)
         targets = _boundary.check_array("targets", targets, (1, 2))
-        targets = targets.reshape(len(targets), -1)
+        if targets.ndim == 1:
+            targets = targets[:, np.newaxis]
         if targets.shape != (len(inputs), self.n_targets_):
             raise ValueError(
                 f"targets must have shape ({len(inputs)}, {self.n_targets_}), "
@@ -276,10 +277,10 @@ class Committee:
             _boundary.count_threads(self.n_threads),
         )
 
-    def score(self, inputs, targets, sample_weight=None) -> float:
+    def score(self, X, y, sample_weight=None) -> float:
         """Give the mean log density: the higher the better, comparable within a problem."""
-        log_p = self.log_density(inputs, targets)
-        return float(np.average(log_p, weights=sample_weight))
+        log_p = self.log_density(X, y)
+        return float(np.average(log_p, weights=check_weights(sample_weight, len(log_p))))
 
     def _check_inputs(self, inputs):
         names = columns(inputs)
@@ -312,7 +313,8 @@ class Committee:
     def _to_entry(self, name: str) -> _boundary.Entry:
         self._require_fit()
         text = {
-            "settings": _plain(self.get_params()),
+            # What was computed does not depend on the machine's number of threads.
+            "settings": _plain(self.get_params() | {"n_threads": None}),
             "input_names": self.input_names_,
             "target_names": self.target_names_,
             "one_target_axis": self._one_target_axis,
@@ -327,9 +329,14 @@ class Committee:
     def _from_entry(cls, entry: _boundary.Entry) -> Committee:
         name, layout, parameters, text = entry
         try:
-            known = json.loads(text or "{}")
-        except ValueError as error:
-            raise _boundary.ModelFileError(f"{name or 'committee'}: {error}") from None
+            return cls._from_text(layout, parameters, json.loads(text or "{}"))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise _boundary.ModelFileError(
+                f"the text of committee {name!r} makes no sense: {error}"
+            ) from None
+
+    @classmethod
+    def _from_text(cls, layout, parameters, known: dict[str, Any]) -> Committee:
         settings = known.get("settings", {})
         for key in ("hidden", "kernels"):
             if isinstance(settings.get(key), dict):
@@ -337,11 +344,11 @@ class Committee:
         self = cls(**{k: v for k, v in settings.items() if k in _parameters()})
         self.layout_, self.parameters_ = layout, parameters
         self._settle()
-        self.input_names_ = known.get("input_names") or _numbered(
-            "input", self.n_features_in_
+        self.input_names_ = check_names(
+            "input", known.get("input_names"), self.n_features_in_
         )
-        self.target_names_ = known.get("target_names") or _numbered(
-            "target", self.n_targets_
+        self.target_names_ = check_names(
+            "target", known.get("target_names"), self.n_targets_
         )
         self._one_target_axis = known.get("one_target_axis", self.n_targets_ == 1)
         self.weighting_losses_ = np.array(known.get("weighting_losses", []))
@@ -371,6 +378,11 @@ class Committee:
             f"{k}={v!r}" for k, v in self.get_params().items() if v != defaults[k]
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    @property
+    def n_iter_(self):
+        """Iterations of the member that took the most."""
+        return max(one["n_iterations"] for one in self.history_)
 
     def __sklearn_is_fitted__(self):
         """Whether fit has been called."""
@@ -422,10 +434,6 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
         else:
             plain[key] = value
     return plain
-
-
-def _numbered(what: str, n: int) -> list[str]:
-    return [f"{what}_{i}" for i in range(n)]
 
 
 def _not_fitted(message: str) -> Exception:

@@ -53,22 +53,30 @@ class Plan:
         target_names: Any,
     ) -> Plan:
         """Check a committee's settings and what its `fit` was given."""
-        features = columns(inputs)
-        frame_names = columns(targets)
+        features, frame_names = columns(inputs), columns(targets)
         inputs, targets, one_target_axis = _rows("", inputs, targets)
         n, n_inputs = inputs.shape
         n_targets = targets.shape[1]
+        prior_names = _prior_names(prior, n_targets)
+        if target_names is None:
+            target_names = prior_names or frame_names
         settings = _settings(committee)
-        settings["kernels"] = _cap_kernels(settings["kernels"], committee, targets)
 
-        weights = np.ones(n)
-        if sample_weight is not None:
-            weights = _sample_weight(sample_weight, n)
+        weights = check_weights(sample_weight, n)
+        used = weights > 0  # a row of no weight is as good as not there
+        groups = _groups(groups, n)[used]
+        if not used.all():
+            inputs, targets, weights = inputs[used], targets[used], weights[used]
         roles = _boundary.split_rows(
-            _groups(groups, n, with_split=monitor is None or weighting is not None),
+            _number_groups(groups, with_split=monitor is None),
             settings["seed"],
             with_weighting=weighting is None and monitor is None,
             with_folds=monitor is None,
+        )
+        settings["kernels"] = _cap_kernels(
+            settings["kernels"],
+            _distinct_targets(targets, roles, settings["n_members"], settings["kernels"][1]),
+            drawn=isinstance(committee.kernels, tuple),
         )
         for name, given, role in (
             ("monitor ", monitor, _boundary.MONITOR),
@@ -78,6 +86,8 @@ class Plan:
                 continue
             if not isinstance(given, (tuple, list)) or len(given) != 2:
                 raise TypeError(f"{name.strip()} must be a pair (inputs, targets)")
+            if None not in (features, columns(given[0])) and columns(given[0]) != features:
+                raise ValueError(f"{name}inputs have other columns than inputs")
             more, of_more, _ = _rows(name, *given, n_inputs, n_targets)
             inputs = np.concatenate([inputs, more])
             targets = np.concatenate([targets, of_more])
@@ -98,8 +108,6 @@ class Plan:
             settings["linear_path"],
         )
         _boundary.fit_scales(layout, parameters, rows)
-        if target_names is None:
-            target_names = frame_names or getattr(prior, "names", None)
         return cls(
             layout,
             parameters,
@@ -108,8 +116,10 @@ class Plan:
             settings["max_iter"],
             settings["patience"],
             settings["n_threads"],
-            _names("input", input_names or features, n_inputs),
-            _names("target", target_names, n_targets),
+            check_names(
+                "input", features if input_names is None else input_names, n_inputs
+            ),
+            check_names("target", target_names, n_targets),
             one_target_axis,
             None if features is None else np.array(features, dtype=object),
         )
@@ -138,6 +148,8 @@ class Plan:
 def columns(frame: Any) -> list[str] | None:
     """Names of a data frame's columns, if all of them are strings."""
     names = getattr(frame, "columns", None)
+    if names is None and isinstance(getattr(frame, "name", None), str):
+        names = [frame.name]  # a series
     if names is None or not all(isinstance(name, str) for name in names):
         return None
     return list(names)
@@ -152,7 +164,8 @@ def _rows(
     inputs = check_rows(f"{name}inputs", inputs, n_inputs)
     targets = check_array(f"{name}targets", targets, (1, 2))
     one_target_axis = targets.ndim == 1
-    targets = targets.reshape(len(targets), -1)
+    if one_target_axis:
+        targets = targets[:, np.newaxis]
     if len(targets) != len(inputs):
         raise ValueError(
             f"{name}inputs and {name}targets must have the same number of rows, got "
@@ -209,31 +222,37 @@ def _bounds(name: str, value: Any, most: int) -> tuple[int, int]:
     return low, high
 
 
-def _cap_kernels(
-    kernels: tuple[int, int], committee: Any, targets: np.ndarray
-) -> tuple[int, int]:
+def _distinct_targets(
+    targets: np.ndarray, roles: np.ndarray, n_members: int, enough: int
+) -> int:
+    """Count distinct targets that train, for the member with the fewest, up to `enough`."""
+    least = enough
+    for fold in range(1, 1 + max(1, min(n_members, roles.max()))):
+        own = targets[(roles == _boundary.TRAINING) | ((roles > 0) & (roles != fold))]
+        some = len(np.unique(own[: 10 * enough], axis=0))
+        if some < enough:
+            least = min(least, len(np.unique(own, axis=0)))
+    return least
+
+
+def _cap_kernels(kernels: tuple[int, int], most: int, drawn: bool) -> tuple[int, int]:
     """No more kernels than there are distinct targets."""
-    distinct = len(np.unique(targets[:1000], axis=0))
-    if distinct < kernels[1] and len(targets) > 1000:
-        distinct = len(np.unique(targets, axis=0))
-    if kernels[1] <= distinct:
+    if kernels[1] <= most:
         return kernels
-    if not isinstance(committee.kernels, tuple):
-        raise ValueError(
-            f"kernels={kernels[0]} exceeds the number of distinct targets, {distinct}"
-        )
-    warnings.warn(
-        f"the targets have only {distinct} distinct values: at most {distinct} kernels",
-        UserWarning,
-        stacklevel=5,
-    )
-    return min(kernels[0], distinct), distinct
+    few = f"there are only {most} distinct targets to train on"
+    if not drawn:
+        raise ValueError(f"kernels={kernels[0]} is too many: {few}")
+    warnings.warn(f"kernels={kernels}: {few}; at most {most}", UserWarning, stacklevel=4)
+    return min(kernels[0], most), most
 
 
-def _sample_weight(sample_weight: Any, n: int) -> np.ndarray:
-    if np.ndim(sample_weight) == 0:
-        sample_weight = np.full(n, sample_weight)
-    weights = check_array("sample_weight", sample_weight, (1,))
+def check_weights(sample_weight: Any, n: int) -> np.ndarray:
+    """Give the weights of n rows: ones, or what was given if it is of use."""
+    if sample_weight is None:
+        return np.ones(n)
+    weights = check_array("sample_weight", sample_weight, (0, 1))
+    if weights.ndim == 0:
+        weights = np.full(n, weights)
     if len(weights) != n:
         raise ValueError(f"sample_weight must have {n} entries, got {len(weights)}")
     if (weights < 0).any():
@@ -243,20 +262,30 @@ def _sample_weight(sample_weight: Any, n: int) -> np.ndarray:
     return weights
 
 
-def _groups(groups: Any, n: int, with_split: bool) -> np.ndarray:
-    """Number of each row's group, from 0."""
-    numbers = np.arange(n)
-    if groups is not None:
-        groups = np.asarray(groups)
-        if groups.shape != (n,):
-            raise ValueError(f"groups must have shape ({n},), got {groups.shape}")
+def _groups(groups: Any, n: int) -> np.ndarray:
+    """Label of each row's group."""
+    if groups is None:
+        return np.arange(n)
+    groups = np.asarray(groups)
+    if groups.shape != (n,):
+        raise ValueError(f"groups must have shape ({n},), got {groups.shape}")
+    missing = groups != groups  # NaN, NaT, also among objects
+    if missing.any():
+        raise ValueError(f"groups contains NaN at row {np.argmax(missing)}")
+    return groups
+
+
+def _number_groups(groups: np.ndarray, with_split: bool) -> np.ndarray:
+    """Give the number of each row's group, from 0."""
+    try:
         numbers = np.unique(groups, return_inverse=True)[1]
+    except TypeError as error:
+        raise TypeError(f"groups must be labels of one kind: {error}") from None
     n_groups = int(numbers.max()) + 1
     if with_split and n_groups < MIN_GROUPS:
-        what = "rows" if groups is None else "groups"
         raise ValueError(
-            f"at least {MIN_GROUPS} {what} are needed to train, monitor and weigh, got "
-            f"{n_groups} sample(s)"
+            f"at least {MIN_GROUPS} rows or groups of rows, with weights, are needed to "
+            f"train, monitor and weigh, got {n_groups} sample(s)"
         )
     return numbers
 
@@ -269,12 +298,27 @@ def _noise_sd(noise: Any, n_inputs: int) -> np.ndarray:
     return np.ascontiguousarray(noise.sd_for(n_inputs), dtype=float)
 
 
-def _names(what: str, names: Any, n: int) -> list[str]:
+def _prior_names(prior: Any, n: int) -> Any:
+    """Names that come with the prior, which must have a distribution for each target."""
+    if prior is None:
+        return None
+    if not hasattr(prior, "__len__"):
+        raise TypeError(f"prior must be a Prior or {n} distributions, got {prior!r}")
+    if len(prior) != n:
+        raise ValueError(f"prior must have {n} distributions, got {len(prior)}")
+    return getattr(prior, "names", None)
+
+
+def check_names(what: str, names: Any, n: int) -> list[str]:
+    """Give n names: numbered ones, or those that were given if they are of use."""
     if names is None:
         return [f"{what}_{i}" for i in range(n)]
     names = [names] if isinstance(names, str) else [str(name) for name in names]
     if len(names) != n:
         raise ValueError(f"{what}_names must have {n} entries, got {len(names)}")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice and what == "target":
+        raise ValueError(f"target_names: {twice[0]!r} is there twice")
     return names
 
 
@@ -291,6 +335,8 @@ def train(
     """Train the members that the checkpoint does not hold yet."""
     mark = "" if checkpoint is None else plan.fingerprint()
     done = _read_checkpoint(plan, training, mark, checkpoint)
+    if checkpoint is not None:  # where it cannot be written, say so now
+        _write_checkpoint(plan, training, mark, done, checkpoint)
     bar = _progress_bar(plan, done) if progress else None
     seen = done.copy()
 
@@ -344,7 +390,10 @@ def _train_by_executor(
     from concurrent.futures import as_completed
 
     sizes = _boundary.describe(plan.layout, plan.parameters)
-    tasks = {executor.submit(_train_one, plan, k): k for k in np.flatnonzero(~done)}
+    tasks = {
+        executor.submit(_train_one, plan, k, training.interrupt): k
+        for k in np.flatnonzero(~done)
+    }
     try:
         for task in as_completed(tasks):
             k = tasks[task]
@@ -354,14 +403,18 @@ def _train_by_executor(
             training.outcome[k] = outcome
             watch()
     except BaseException:
+        training.interrupt[0] = 1
         for task in tasks:
             task.cancel()
         raise
 
 
-def _train_one(plan: Plan, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _train_one(
+    plan: Plan, k: int, interrupt: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Train member k, in whatever process: its parameters, history and outcome."""
     training = Training.of(plan.n_members, plan.max_iter)
+    training.interrupt = interrupt  # the caller's own in a thread, a copy elsewhere
     parameters = plan.parameters.copy()
     _boundary.train_members(
         plan.layout,

@@ -257,9 +257,12 @@ def load(path):
         What was saved; an inversion can give posteriors but has no samples.
     """
     entries = _boundary.read_file(path)
-    if len(entries) == 1 and entries[0][0] == "":
-        return Committee._from_entry(entries[0])
-    return Inversion._from_entries(entries)
+    try:
+        if len(entries) == 1 and entries[0][0] == "":
+            return Committee._from_entry(entries[0])
+        return Inversion._from_entries(entries)
+    except _boundary.FmdnError as error:
+        raise _boundary.ModelFileError(f"{path}: {error}") from None
 
 
 def _columns_of(samples, targets):
@@ -286,6 +289,8 @@ def _columns_of(samples, targets):
         for key, values in found.items():
             if key in columns:
                 raise ValueError(f"targets: {key!r} is there twice")
+            if not (key and all(key)):
+                raise ValueError("targets: a name is empty")
             columns[key] = values
     if not columns:
         raise ValueError("targets: there is none")

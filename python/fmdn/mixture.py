@@ -362,8 +362,8 @@ class Mixture:
     def plot(self, prior=None, **options):
         """Draw the posterior of one observation: see `fmdn.plots.plot_posterior`.
 
-        Several targets have a panel each, and `prior` is a `Prior` with their names: see
-        `fmdn.plots.plot_posteriors`.
+        Several targets have a panel each, and `prior` is a `Prior` that knows their
+        names: see `fmdn.plots.plot_posteriors`.
         """
         from . import plots
 

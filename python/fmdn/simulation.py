@@ -219,7 +219,10 @@ def _simulate_batch(forward, vectorised, models):
             f"forward with vectorised=True was given {len(models)} models and must "
             f"return one row of data for each, but returned shape {data.shape}"
         )
-    return [_data_or_reason(row) for row in data.reshape(len(models), -1)]
+    data = data.reshape(len(models), -1)
+    if data.dtype.kind in "biuf" and data.size and np.isfinite(data).all():
+        return list(data.astype(float))  # the usual case, fast
+    return [_data_or_reason(row) for row in data]
 
 
 def _simulate_one(forward, model):

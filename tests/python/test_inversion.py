@@ -177,6 +177,7 @@ def test_ten_times_the_noise_widens_the_posterior(samples):
         (dict(targets=[("a", "a")]), ValueError, "a parameter twice"),
         (dict(targets=[3]), TypeError, "targets: each must be a name.*not 3"),
         (dict(targets=[]), ValueError, "there is none"),
+        (dict(targets={"": lambda m: m[:, 0]}), ValueError, "a name is empty"),
         (dict(targets={"c": 3}), TypeError, "'c' needs a function"),
         (dict(targets={"a": np.sum}), ValueError, "'a' is the name of a parameter"),
         (dict(targets={"c": np.sum}), ValueError, "'c' must return one number per"),

@@ -1,0 +1,198 @@
+!> Sums over rows: the same bits for any number of threads, weights, who trains and who monitors,
+!> and the gradient of the whole.
+program test_loss
+   use fmdn_check, only: check, check_close, finish
+   use fmdn_dispatch, only: kernel_set, processor_kernels
+   use fmdn_examples, only: data_of, linear_rows, normals, row_store, same
+   use fmdn_kinds, only: ip, tile_size, wp
+   use fmdn_loss, only: example_losses, loss_and_gradient, loss_cap, loss_work, new_loss_work, &
+      new_tile_work, tile_work
+   use fmdn_member, only: member_type, new_member
+   use fmdn_mixture, only: diagonal, full, isotropic
+   use fmdn_rows, only: fit_scales, rows_to_train, scale_type, tile_rows, tiled_rows
+   use fmdn_splits, only: monitors, role_training, role_weighting, trains
+   use fmdn_status, only: status_ok
+   implicit none (type, external)
+   type(kernel_set) :: kernels
+   character(len=60) :: name
+
+   kernels = processor_kernels()
+   call test_threads()
+   call test_gradients()
+   call test_roles()
+   call test_weights()
+   call test_outlier_that_monitors()
+   call test_units()
+   call test_interrupt()
+   call finish()
+
+contains
+
+   !> Loss, monitor loss and gradient on the rows.
+   subroutine evaluate(member, rows, parameters, fold, n_threads, training, monitor, gradient)
+      type(member_type), intent(in) :: member
+      type(row_store), intent(in), target :: rows
+      real(wp), intent(in) :: parameters(:)
+      integer, intent(in) :: fold, n_threads
+      real(wp), intent(out) :: training, monitor, gradient(:)
+      type(scale_type) :: scales
+      type(tiled_rows) :: tiles
+      type(loss_work) :: work
+      integer :: status
+
+      call fit_scales(data_of(rows, 1), scales)
+      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
+      if (status /= status_ok) error stop "no tiles"
+      work = new_loss_work(member, tiles%n_tiles, n_threads)
+      call loss_and_gradient(kernels, member, parameters, tiles, fold, 0_ip, work, training, &
+         monitor, gradient)
+   end subroutine evaluate
+
+   function example_member(covariance, n_targets, linear_path) result(member)
+      integer, intent(in) :: covariance, n_targets
+      logical, intent(in) :: linear_path
+      type(member_type) :: member
+
+      member = new_member(3, [5, 4], covariance, n_targets, 2, linear_path)
+   end function example_member
+
+   !> Twice as many tiles as chunks, and fewer.
+   subroutine test_threads()
+      integer, parameter :: threads(4) = [2, 3, 4, 7], n_rows(2) = [10000, 700]
+      type(member_type) :: member
+      real(wp), allocatable :: parameters(:), gradient(:), again(:)
+      real(wp) :: training, monitor, training_again, monitor_again
+      integer :: i, j
+
+      member = example_member(full, 2, .true.)
+      parameters = 0.5_wp*normals(int(member%n_parameters), 1)
+      allocate (gradient, again, mold=parameters)
+      do j = 1, size(n_rows)
+         associate (rows => linear_rows(n_rows(j), 3, 2, 1))
+            call evaluate(member, rows, parameters, 1, 1, training, monitor, gradient)
+            do i = 1, size(threads)
+               write (name, "(i0,a,i0,a)") n_rows(j), " rows, ", threads(i), " threads"
+               call evaluate(member, rows, parameters, 1, threads(i), training_again, &
+                  monitor_again, again)
+               call check(same(training, training_again) .and. same(monitor, monitor_again), &
+                  trim(name) // ": losses")
+               call check(all(same(gradient, again)), trim(name) // ": gradient")
+            end do
+         end associate
+      end do
+   end subroutine test_threads
+
+   subroutine test_gradients()
+      real(wp), parameter :: h = 1e-5_wp
+      type(member_type) :: member
+      type(row_store) :: rows
+      real(wp), allocatable :: parameters(:), gradient(:), differences(:), unused(:)
+      real(wp) :: up, down, monitor, keep
+      integer :: covariance, n_targets, path, i
+
+      do covariance = isotropic, full
+         do n_targets = 1, 3
+            do path = 0, 1
+               write (name, "(3(a,i0))") "covariance ", covariance, ", targets ", n_targets, &
+                  ", linear path ", path
+               member = example_member(covariance, n_targets, path == 1)
+               rows = linear_rows(200, 3, n_targets, 2)
+               rows%weights = normals(200, 3)**2
+               parameters = 0.5_wp*normals(int(member%n_parameters), 4)
+               if (allocated(gradient)) deallocate (gradient, differences, unused)
+               allocate (gradient, differences, unused, mold=parameters)
+               call evaluate(member, rows, parameters, 2, 1, up, monitor, gradient)
+               do i = 1, size(parameters)
+                  keep = parameters(i)
+                  parameters(i) = keep + h
+                  call evaluate(member, rows, parameters, 2, 1, up, monitor, unused)
+                  parameters(i) = keep - h
+                  call evaluate(member, rows, parameters, 2, 1, down, monitor, unused)
+                  parameters(i) = keep
+                  differences(i) = (up - down)/(2*h)
+               end do
+               call check_close(norm2(gradient - differences)/norm2(gradient), 0.0_wp, 1e-8_wp, &
+                  trim(name) // ": gradient")
+            end do
+         end do
+      end do
+   end subroutine test_gradients
+
+   !> The means over the rows of each role, computed one tile at a time from the rows themselves.
+   subroutine test_roles()
+      type(member_type) :: member
+      type(row_store), target :: rows
+      type(scale_type) :: scales
+      type(tiled_rows) :: tiles
+      type(tile_work) :: work
+      real(wp), allocatable :: parameters(:), gradient(:)
+      real(wp) :: training, monitor, sums(4)
+      integer :: status, tile
+
+      member = example_member(full, 2, .false.)
+      rows = linear_rows(500, 3, 2, 5)
+      rows%weights = normals(500, 6)**2
+      parameters = 0.5_wp*normals(int(member%n_parameters), 7)
+      allocate (gradient, mold=parameters)
+      call fit_scales(data_of(rows, 1), scales)
+      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
+      sums = 0
+      work = new_tile_work(member, tile_size)
+      do tile = 1, tiles%n_tiles
+         call example_losses(kernels, member, parameters, tile_size, tiles%inputs(:, :, tile), &
+            tiles%targets(:, :, tile), work)
+         associate (w => tiles%weights(:, tile), roles => tiles%roles(:, tile))
+            sums = sums + [sum(w*work%losses, mask=trains(roles, 3)), sum(w, mask=trains(roles, 3)), &
+               sum(w*work%losses, mask=monitors(roles, 3)), sum(w, mask=monitors(roles, 3))]
+         end associate
+      end do
+      call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+      call check_close(training, sums(1)/sums(2), 1e-13_wp, "rows that train")
+      call check_close(monitor, sums(3)/sums(4), 1e-13_wp, "rows that monitor")
+      call check(abs(training - monitor) > 1e-3_wp, "they are not the same rows")
+
+      rows%roles = role_training
+      call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+      call check(same(training, monitor), "where none monitors, the training loss")
+
+      rows%weights(:250) = 0
+      call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+      rows%roles(:250) = role_weighting
+      associate (before => [training, gradient])
+         call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+         call check_close([training, gradient], before, 1e-12_wp, "no weight is not being there")
+      end associate
+   end subroutine test_roles
+
+   !> A row twice is a row of weight two; a common factor changes nothing.
+   subroutine test_weights()
+      integer, parameter :: n = 300, n_twice = 100
+      type(member_type) :: member
+      type(row_store) :: rows, repeated
+      real(wp), allocatable :: parameters(:), gradient(:), again(:)
+      real(wp) :: training, monitor, training_again
+
+      member = example_member(diagonal, 2, .true.)
+      parameters = 0.5_wp*normals(int(member%n_parameters), 8)
+      allocate (gradient, again, mold=parameters)
+      rows = linear_rows(n, 3, 2, 9)
+      rows%roles = role_training
+      repeated = rows
+      repeated%inputs = reshape([rows%inputs, rows%inputs(:, :n_twice)], [3, n + n_twice])
+      repeated%targets = reshape([rows%targets, rows%targets(:, :n_twice)], [2, n + n_twice])
+      repeated%weights = [rows%weights, rows%weights(:n_twice)]
+      repeated%roles = [rows%roles, rows%roles(:n_twice)]
+      rows%weights(:n_twice) = 2
+
+      ! Scales do not know of weights: take them from the same rows.
+      call with_scales_of(rows, rows, training, gradient)
+      call with_scales_of(rows, repeated, training_again, again)
+      call check_close(training_again, training, 1e-13_wp, "loss of repeated rows")
+      call check_close(again, gradient, 1e-13_wp, "gradient of repeated rows")
+      rows%weights = rows%weights*8
+      call evaluate(member, rows, parameters, 1, 1, training_again, monitor, again)
+      call check(same(training, training_again) .and. all(same(gradient, again)), &
+         "a common factor of the weights")
+   contains
+   end subroutine test_weights
+end program test_loss
