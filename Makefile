@@ -13,7 +13,7 @@ SOURCES := pyproject.toml meson.build meson.options fortran python/fmdn \
 
 # A .venv that was moved, or whose Python has gone, is made anew.
 $(shell $(VENV)/bin/python -c 'import sys; sys.exit(open("$(VENV)/.tools").read().strip() != "$(CURDIR)")' \
-        2>/dev/null || rm -rf $(VENV)/.tools build)
+        2>/dev/null || rm -rf $(VENV)/.tools build/release build/debug build/native)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -85,50 +85,45 @@ def rectangle(x, y, depth, dip, length, width):
     """
     limit = np.pi / 2 - VERTICAL
     dip = np.clip(dip, -limit, limit)
+    # Some terms are 0/0 at xi = 0 or q = 0, which this small step makes impossible.
+    step = 1e-10 * depth
     p = y * np.cos(dip) + depth * np.sin(dip)  # (30)
-    q = y * np.sin(dip) - depth * np.cos(dip)
-    total = 0.0
-    for xi, sign in ((x, 1), (x - length, -1)):  # Chinnery's notation, (24)
-        for eta, other in ((p, 1), (p - width, -1)):
-            total = total + sign * other * _corner(xi, eta, q, dip)
-    total = total / (-2 * np.pi)
-    return tuple(total[:3]), tuple(total[3:])
+    q = y * np.sin(dip) - depth * np.cos(dip) + step
+    x = x + step
+    corners = [
+        _corner(xi, eta, q, np.sin(dip), np.cos(dip))
+        for xi in (x, x - length)
+        for eta in (p, p - width)
+    ]
+    # Chinnery's notation, (24)
+    total = [(a - b - c + d) / (-2 * np.pi) for a, b, c, d in zip(*corners, strict=True)]
+    return total[:3], total[3:]
 
 
-def _corner(xi, eta, q, dip):
+def _corner(xi, eta, q, sin, cos):
     """The six functions that (25) and (26) take at a corner (xi, eta)."""
-    xi, eta, q = np.broadcast_arrays(xi, eta, q)
-    sin, cos = np.sin(dip), np.cos(dip)
     y, d = eta * cos + q * sin, eta * sin - q * cos  # (30)
-    big_x = np.hypot(xi, q)
-    r = np.hypot(big_x, eta)
-    # r + eta without cancellation. The quotients vanish, and the logarithm changes, on
-    # the lines of rules (i) to (iii), p. 1148.
-    on_line = (big_x == 0) & (eta <= 0)
-    r_eta = np.where(eta > 0, r + eta, big_x**2 / np.where(eta > 0, 1, r - eta))
-    r_eta = np.where(on_line, 1 / np.where(on_line, r - eta, 1), r_eta)
-    per_eta = np.where(on_line, 0, 1 / (r * r_eta))
+    big_x2 = xi * xi + q * q
+    big_x, r = np.sqrt(big_x2), np.sqrt(big_x2 + eta * eta)
+    longer = r + np.abs(eta)
+    r_eta = np.where(eta > 0, longer, big_x2 / longer)  # r + eta, all its digits
     log_eta = np.log(r_eta)
-    in_plane = q == 0
-    per_xi = np.where(in_plane, 0, 1 / (r * np.where(in_plane, 1, r + xi)))
-    angle = np.where(in_plane, 0, np.arctan(xi * eta / np.where(in_plane, 1, q * r)))
+    q_eta, q_xi = q / (r * r_eta), q / (r * (r + xi))
+    angle = np.arctan(xi * eta / (q * r))
 
-    ratio = 1 - 2 * POISSON  # mu / (lambda + mu)
-    numerator = eta * (big_x + q * cos) + big_x * (r + big_x) * sin
-    denominator = np.where(xi == 0, 1, xi) * (r + big_x) * cos
-    i5 = np.where(xi == 0, 0, ratio * 2 / cos * np.arctan(numerator / denominator))
-    i4 = ratio / cos * (np.log(r + d) - sin * log_eta)
-    i3 = ratio * (y / (cos * (r + d)) - log_eta) + sin / cos * i4
-    i2 = -ratio * log_eta - i3
-    i1 = -ratio * xi / (cos * (r + d)) - sin / cos * i5  # (28)
+    mu = 1 - 2 * POISSON  # mu / (lambda + mu)
+    turned = eta * (big_x + q * cos) + big_x * (r + big_x) * sin
+    i5 = 2 * mu / cos * np.arctan(turned / (xi * (r + big_x) * cos))
+    i4 = mu / cos * (np.log(r + d) - sin * log_eta)
+    i3 = mu * (y / (cos * (r + d)) - log_eta) + sin / cos * i4
+    i2 = -mu * log_eta - i3
+    i1 = -mu * xi / (cos * (r + d)) - sin / cos * i5  # (28)
 
-    return np.stack(
-        [
-            xi * q * per_eta + angle + i1 * sin,  # (25)
-            y * q * per_eta + q * cos * r * per_eta + i2 * sin,
-            d * q * per_eta + q * sin * r * per_eta + i4 * sin,
-            q / r - i3 * sin * cos,  # (26)
-            y * q * per_xi + cos * angle - i1 * sin * cos,
-            d * q * per_xi + sin * angle - i5 * sin * cos,
-        ]
+    return (
+        xi * q_eta + angle + i1 * sin,  # (25)
+        (y + r * cos) * q_eta + i2 * sin,
+        (d + r * sin) * q_eta + i4 * sin,
+        q / r - i3 * sin * cos,  # (26)
+        y * q_xi + cos * angle - i1 * sin * cos,
+        d * q_xi + sin * angle - i5 * sin * cos,
     )

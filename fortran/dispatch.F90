@@ -34,6 +34,42 @@ module fmdn_dispatch
          integer(c_int), value :: n
          real(wp), intent(inout) :: x(n)
       end subroutine function_kernel
+
+      !> d = d (1 - y**2): through tanh, backwards.
+      pure subroutine tanh_gradient_kernel(n, y, d) bind(C)
+         import :: c_int, wp
+         implicit none (type, external)
+         integer(c_int), value :: n
+         real(wp), intent(in) :: y(n)
+         real(wp), intent(inout) :: d(n)
+      end subroutine tanh_gradient_kernel
+
+      !> Losses of m examples of a mixture: see kernels_mixture.F90.
+      pure subroutine mixture_loss_kernel(m, c, k, covariance, log_scale_min, log_scale_max, &
+         n_outputs, outputs, targets, n_scales, weights, responsibilities, residuals, precisions, &
+         losses) bind(C)
+         import :: c_int, wp
+         implicit none (type, external)
+         integer(c_int), value :: m, c, k, covariance, n_outputs, n_scales
+         real(wp), value :: log_scale_min, log_scale_max
+         real(wp), intent(in) :: outputs(m, n_outputs, k), targets(m, c)
+         real(wp), intent(inout) :: weights(m, k), responsibilities(m, k)
+         real(wp), intent(inout) :: residuals(m, c, k), precisions(m, n_scales, k), losses(m)
+      end subroutine mixture_loss_kernel
+
+      !> Their derivatives with respect to the outputs.
+      pure subroutine mixture_gradient_kernel(m, c, k, covariance, log_scale_min, log_scale_max, &
+         n_outputs, outputs, targets, n_scales, weights, responsibilities, residuals, precisions, &
+         example_weights, d_outputs) bind(C)
+         import :: c_int, wp
+         implicit none (type, external)
+         integer(c_int), value :: m, c, k, covariance, n_outputs, n_scales
+         real(wp), value :: log_scale_min, log_scale_max
+         real(wp), intent(in) :: outputs(m, n_outputs, k), targets(m, c)
+         real(wp), intent(in) :: weights(m, k), responsibilities(m, k)
+         real(wp), intent(in) :: residuals(m, c, k), precisions(m, n_scales, k), example_weights(m)
+         real(wp), intent(inout) :: d_outputs(m, n_outputs, k)
+      end subroutine mixture_gradient_kernel
    end interface
 
    !> The hot loops for one instruction set.
@@ -44,6 +80,9 @@ module fmdn_dispatch
       procedure(function_kernel), pointer, nopass :: exp => null()
       procedure(function_kernel), pointer, nopass :: tanh => null()
       procedure(function_kernel), pointer, nopass :: log => null()
+      procedure(tanh_gradient_kernel), pointer, nopass :: tanh_gradient => null()
+      procedure(mixture_loss_kernel), pointer, nopass :: mixture_loss => null()
+      procedure(mixture_gradient_kernel), pointer, nopass :: mixture_gradient => null()
    end type kernel_set
 
    procedure(product_kernel), bind(C) :: fmdn_product_base
@@ -51,12 +90,18 @@ module fmdn_dispatch
    procedure(function_kernel), bind(C) :: fmdn_exponential_base
    procedure(function_kernel), bind(C) :: fmdn_hyperbolic_tangent_base
    procedure(function_kernel), bind(C) :: fmdn_logarithm_base
+   procedure(tanh_gradient_kernel), bind(C) :: fmdn_tanh_gradient_base
+   procedure(mixture_loss_kernel), bind(C) :: fmdn_mixture_loss_base
+   procedure(mixture_gradient_kernel), bind(C) :: fmdn_mixture_gradient_base
 #ifdef FMDN_DISPATCH_X86
    procedure(product_kernel), bind(C) :: fmdn_product_v3, fmdn_product_v4
    procedure(accumulate_kernel), bind(C) :: fmdn_accumulate_v3, fmdn_accumulate_v4
    procedure(function_kernel), bind(C) :: fmdn_exponential_v3, fmdn_exponential_v4
    procedure(function_kernel), bind(C) :: fmdn_hyperbolic_tangent_v3, fmdn_hyperbolic_tangent_v4
    procedure(function_kernel), bind(C) :: fmdn_logarithm_v3, fmdn_logarithm_v4
+   procedure(tanh_gradient_kernel), bind(C) :: fmdn_tanh_gradient_v3, fmdn_tanh_gradient_v4
+   procedure(mixture_loss_kernel), bind(C) :: fmdn_mixture_loss_v3, fmdn_mixture_loss_v4
+   procedure(mixture_gradient_kernel), bind(C) :: fmdn_mixture_gradient_v3, fmdn_mixture_gradient_v4
 #endif
 
    interface
@@ -82,14 +127,17 @@ contains
 #ifdef FMDN_DISPATCH_X86
        case (4:)
          set = kernel_set(4, fmdn_product_v4, fmdn_accumulate_v4, fmdn_exponential_v4, &
-            fmdn_hyperbolic_tangent_v4, fmdn_logarithm_v4)
+            fmdn_hyperbolic_tangent_v4, fmdn_logarithm_v4, fmdn_tanh_gradient_v4, &
+            fmdn_mixture_loss_v4, fmdn_mixture_gradient_v4)
        case (3)
          set = kernel_set(3, fmdn_product_v3, fmdn_accumulate_v3, fmdn_exponential_v3, &
-            fmdn_hyperbolic_tangent_v3, fmdn_logarithm_v3)
+            fmdn_hyperbolic_tangent_v3, fmdn_logarithm_v3, fmdn_tanh_gradient_v3, &
+            fmdn_mixture_loss_v3, fmdn_mixture_gradient_v3)
 #endif
        case default
          set = kernel_set(0, fmdn_product_base, fmdn_accumulate_base, fmdn_exponential_base, &
-            fmdn_hyperbolic_tangent_base, fmdn_logarithm_base)
+            fmdn_hyperbolic_tangent_base, fmdn_logarithm_base, fmdn_tanh_gradient_base, &
+            fmdn_mixture_loss_base, fmdn_mixture_gradient_base)
       end select
    end function processor_kernels
 

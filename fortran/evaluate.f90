@@ -14,6 +14,9 @@ module fmdn_evaluate
    !> exp of less than this counts as nothing.
    real(wp), parameter :: exponent_min = -700
 
+   !> No point is farther than this many standard deviations, so that squares stay finite.
+   real(wp), parameter :: farthest = 1.0e150_wp
+
 contains
 
    !> log p(x).
@@ -34,12 +37,13 @@ contains
 
    pure function log_kernel(mean, factor, x) result(log_p)
       real(wp), intent(in) :: mean(:), factor(:, :), x(:)
-      real(wp) :: log_p
+      real(wp) :: log_p, z
       integer :: i
 
       log_p = -0.5_wp*size(x)*log_two_pi
       do i = 1, size(x)
-         log_p = log_p + log(factor(i, i)) - 0.5_wp*sum(factor(i, i:)*(x(i:) - mean(i:)))**2
+         z = sum(factor(i, i:)*(x(i:) - mean(i:)))
+         log_p = log_p + log(factor(i, i)) - 0.5_wp*min(abs(z), farthest)**2
       end do
    end function log_kernel
 
@@ -52,13 +56,14 @@ contains
       p = 0.5_wp*sum(weights*erfc(merge(root_half, -root_half, above)*((x - means)*factors)))
    end function mixture_cdf
 
-   !> The value below which the probability is q, one target: Newton steps inside a bracket that
-   !> shrinks, on the nearer tail. q <= 0 and q >= 1 give minus and plus `huge`.
+   !> The value below which the probability is q, one target: Newton steps for the logarithm of the
+   !> nearer tail, which is nearly a parabola far out, inside a bracket that shrinks. q <= 0 and
+   !> q >= 1 give minus and plus `huge`.
    pure function mixture_quantile(weights, means, factors, q) result(x)
       real(wp), intent(in) :: weights(:), means(:), factors(:), q
       real(wp) :: x
       integer, parameter :: max_steps = 200
-      real(wp) :: low, high, excess, slope, tail, step
+      real(wp) :: low, high, p, slope, tail, step, newton
       logical :: upper
       integer :: i
 
@@ -73,19 +78,20 @@ contains
       tail = merge(1 - q, q, upper)
       x = min(max(sum(weights*means), low), high)
       do i = 1, max_steps
-         excess = mixture_cdf(weights, means, factors, x, upper) - tail
-         if (upper) excess = -excess
-         if (excess > 0) then
+         p = mixture_cdf(weights, means, factors, x, upper)
+         if ((p > tail) .neqv. upper) then
             high = x
          else
             low = x
          end if
-         if (abs(excess) <= 4*epsilon(q)*tail) exit
+         if (abs(p - tail) <= 4*epsilon(q)*tail) exit
          slope = sum(weights*factors*exp(max(-0.5_wp*((x - means)*factors)**2, exponent_min))) &
             *exp(-0.5_wp*log_two_pi)
          step = 0.5_wp*(low + high) - x
-         if (slope*(high - low) > abs(excess)) then
-            if (x - excess/slope > low .and. x - excess/slope < high) step = -excess/slope
+         newton = p*log(max(p, tiny(p))/tail)
+         if (slope*(high - low) > abs(newton)) then
+            newton = merge(newton, -newton, upper)/slope
+            if (x + newton > low .and. x + newton < high) step = newton
          end if
          if (abs(step) <= epsilon(x)*abs(x)) exit
          x = x + step

@@ -1,6 +1,7 @@
 !> Where training starts: the network returns nearly the marginal distribution of the targets for
 !> every input. The last biases come from k-means clusters of the training targets, hidden weights
-!> are N(0, 1/(n_in + 1)), weights into the outputs a tenth of that, the linear path starts at zero.
+!> are N(0, 1/(n_in + 1)), weights into the outputs a tenth of that (into a kernel's means, in units
+!> of its width), the linear path starts at zero.
 module fmdn_initialise
    use fmdn_kinds, only: ip, wp
    use fmdn_member, only: member_type
@@ -15,6 +16,7 @@ module fmdn_initialise
 
    integer, parameter :: enough_points = 10000, max_sweeps = 100
    real(wp), parameter :: least_sd = 0.05_wp !! of a kernel at the start, standardised units
+   real(wp), parameter :: ridge = 1.0e-8_wp
 
 contains
 
@@ -27,7 +29,7 @@ contains
       real(wp), intent(out) :: parameters(:)
       real(wp), allocatable :: points(:, :), weights(:)
       type(random_stream) :: stream
-      real(wp) :: sd
+      real(wp) :: sd, widths(member%mixture%n_targets, member%mixture%n_kernels)
       integer :: layer, n_in, n_out, n_layers, at
       integer(ip) :: pair
 
@@ -49,12 +51,30 @@ contains
          parameters(at + 1:at + (n_in + 1)*n_out) = sd*parameters(at + 1:at + (n_in + 1)*n_out)
          at = at + (n_in + 1)*n_out
          pair = at
-         n_in = n_out
+         if (layer < n_layers) n_in = n_out
       end do
       call training_targets(tiles, fold, points, weights)
       call cluster_outputs(member%mixture, points, weights, stream_of(seed, index, for_clusters), &
-         parameters(at - member%network%n_outputs + 1:at))
+         parameters(at - n_out + 1:at), widths)
+      at = at - (n_in + 1)*n_out
+      call scale_means(member%mixture, n_in, widths, parameters(at + 1:at + n_in*n_out))
    end subroutine initial_parameters
+
+   !> Bring the weights into each kernel's means to the units of its width.
+   pure subroutine scale_means(shape, n_in, widths, weights)
+      type(mixture_shape), intent(in) :: shape
+      integer, intent(in) :: n_in
+      real(wp), intent(in) :: widths(:, :) !! (n_targets, n_kernels)
+      real(wp), intent(inout) :: weights(outputs_per_kernel(shape%covariance, shape%n_targets), &
+         shape%n_kernels, n_in)
+      integer :: unit
+
+      do unit = 1, n_in
+         associate (of_means => weights(2:1 + shape%n_targets, :, unit))
+            of_means = widths*of_means
+         end associate
+      end do
+   end subroutine scale_means
 
    !> At most `enough_points` of the targets that train, evenly spread over the rows.
    pure subroutine training_targets(tiles, fold, points, weights)
@@ -82,14 +102,16 @@ contains
       end do
    end subroutine training_targets
 
-   !> Outputs whose mixture has a kernel for each k-means cluster of the points.
-   pure subroutine cluster_outputs(shape, points, weights, stream, outputs)
+   !> Outputs whose mixture has a kernel for each k-means cluster of the points, and the standard
+   !> deviation of each target in each kernel, the others given.
+   pure subroutine cluster_outputs(shape, points, weights, stream, outputs, widths)
       type(mixture_shape), intent(in) :: shape
       real(wp), intent(in) :: points(:, :) !! (n_targets, n)
       real(wp), intent(in) :: weights(:)   !! (n)
       type(random_stream), intent(in) :: stream
       real(wp), intent(out) :: outputs(outputs_per_kernel(shape%covariance, shape%n_targets), &
          shape%n_kernels)
+      real(wp), intent(out) :: widths(:, :) !! (n_targets, n_kernels)
       real(wp) :: centres(shape%n_targets, shape%n_kernels)
       real(wp) :: covariance(shape%n_targets, shape%n_targets), u(shape%n_targets, shape%n_targets)
       real(wp) :: mass, variance(shape%n_targets)
@@ -99,14 +121,18 @@ contains
       call k_means(points, weights, stream, centres, label)
       do k = 1, shape%n_kernels
          call cluster_moments(points, weights, label == k, centres(:, k), mass, covariance)
-         variance = [(covariance(i, i), i=1, c)] + least_sd**2
+         ! The ridge keeps the covariance positive definite to rounding, whatever its size.
+         variance = (1 + ridge)*[(covariance(i, i), i=1, c)] + least_sd**2
          outputs(1, k) = log(max(mass/sum(weights), 0.5_wp/size(weights)))
          outputs(2:1 + c, k) = centres(:, k)
          select case (shape%covariance)
          case (isotropic)
-            outputs(2 + c, k) = 0.5_wp*log(sum(variance)/c)
+            variance = sum(variance)/c
+            outputs(2 + c, k) = 0.5_wp*log(variance(1))
+            widths(:, k) = sqrt(variance)
          case (diagonal)
             outputs(2 + c:, k) = 0.5_wp*log(variance)
+            widths(:, k) = sqrt(variance)
          case default
             do i = 1, c
                covariance(i, i) = variance(i)
@@ -117,6 +143,7 @@ contains
                   outputs(factor_row(c, i, j), k) = u(i, j)
                end do
                outputs(factor_row(c, j, j), k) = -log(u(j, j))
+               widths(j, k) = 1/norm2(u(:, j))
             end do
          end select
       end do

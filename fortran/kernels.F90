@@ -1,4 +1,5 @@
-! The hot loops: two small matrix products, and exp, tanh and log of an array, in place.
+! The hot loops: two small matrix products; exp, tanh and log of an array, in place; and the
+! derivative of tanh.
 !
 ! This file is compiled once per instruction set, with -DISA=base, v3 or v4; each copy gives its
 ! name to its procedures (fmdn_product_v4, ...), and fmdn_dispatch chooses among them at run time.
@@ -357,3 +358,19 @@ contains
       y = merge(nan, y, x < 0)
    end function logarithm
 end subroutine logarithm_kernel
+
+!> d = d (1 - y**2): from a derivative with respect to y = tanh(x) to one with respect to x.
+! allow(procedure-not-in-module)
+pure subroutine tanh_gradient_kernel(n, y, d) bind(C, name="fmdn_tanh_gradient_" // ISA)
+   use, intrinsic :: iso_c_binding, only: c_int, wp => c_double
+   implicit none (type, external)
+   integer(c_int), value :: n
+   real(wp), intent(in) :: y(n)
+   real(wp), intent(inout) :: d(n)
+   integer :: i
+
+   !$omp simd
+   do i = 1, n
+      d(i) = d(i)*(1 - y(i)**2)
+   end do
+end subroutine tanh_gradient_kernel

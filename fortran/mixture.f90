@@ -14,7 +14,7 @@
 module fmdn_mixture
    use, intrinsic :: iso_c_binding, only: c_int
    use fmdn_dispatch, only: kernel_set
-   use fmdn_kinds, only: log_two_pi, wp
+   use fmdn_kinds, only: wp
    implicit none (type, external)
    private
    public :: mixture_shape, mixture_work, new_work, outputs_per_kernel, factor_row
@@ -23,7 +23,7 @@ module fmdn_mixture
    integer, parameter, public :: isotropic = 1, diagonal = 2, full = 3
 
    !> Bounds of s for standardised targets.
-   real(wp), parameter, public :: log_sigma_min = log(1.0e-4_wp), log_sigma_max = log(1.0e3_wp)
+   real(wp), parameter, public :: log_scale_min = log(1.0e-4_wp), log_scale_max = log(1.0e3_wp)
 
    type :: mixture_shape
       integer :: covariance = isotropic
@@ -34,11 +34,9 @@ module fmdn_mixture
    !> What the loss keeps for its gradient; the example is the first dimension, the kernel the last.
    type :: mixture_work
       real(wp), allocatable :: weights(:, :)          !! a_j
-      real(wp), allocatable :: log_terms(:, :)        !! log(a_j) + log density of kernel j
-      real(wp), allocatable :: responsibilities(:, :) !! softmax of log_terms
+      real(wp), allocatable :: responsibilities(:, :) !! of the kernels for the target
       real(wp), allocatable :: residuals(:, :, :)     !! z
       real(wp), allocatable :: precisions(:, :, :)    !! 1/sigma, or U(i,i)
-      real(wp), allocatable :: log_sum(:), total(:)
    end type mixture_work
 
 contains
@@ -77,14 +75,14 @@ contains
       integer, intent(in) :: m
       type(mixture_work) :: work
 
-      allocate (work%weights(m, shape%n_kernels), work%log_terms(m, shape%n_kernels), &
+      allocate (work%weights(m, shape%n_kernels), &
          work%responsibilities(m, shape%n_kernels), &
          work%residuals(m, shape%n_targets, shape%n_kernels), &
-         work%precisions(m, n_scales(shape), shape%n_kernels), work%log_sum(m), work%total(m))
+         work%precisions(m, n_scales(shape), shape%n_kernels))
    end function new_work
 
    !> Losses of m examples in nats; `work` is left ready for `mixture_gradient`.
-   subroutine mixture_loss(kernels, shape, m, outputs, targets, work, losses)
+   pure subroutine mixture_loss(kernels, shape, m, outputs, targets, work, losses)
       type(kernel_set), intent(in) :: kernels
       type(mixture_shape), intent(in) :: shape
       integer, intent(in) :: m
@@ -93,65 +91,31 @@ contains
       real(wp), intent(in) :: targets(m, shape%n_targets)
       type(mixture_work), intent(inout) :: work
       real(wp), intent(out) :: losses(m)
-      integer :: j
 
-      work%log_terms = outputs(:, 1, :)
-      call softmax(kernels, m, shape%n_kernels, work%log_terms, work%weights, work%log_sum, &
-         work%total)
-      call scales(kernels, shape, m, outputs, work%precisions)
-      do j = 1, shape%n_kernels
-         call log_kernel(shape, m, outputs(:, :, j), targets, work%precisions(:, :, j), &
-            work%residuals(:, :, j), losses)
-         work%log_terms(:, j) = outputs(:, 1, j) - work%log_sum + losses
-      end do
-      call softmax(kernels, m, shape%n_kernels, work%log_terms, work%responsibilities, &
-         work%log_sum, work%total)
-      losses = -work%log_sum
+      call kernels%mixture_loss(int(m, c_int), int(shape%n_targets, c_int), &
+         int(shape%n_kernels, c_int), int(shape%covariance, c_int), log_scale_min, log_scale_max, &
+         size(outputs, 2, c_int), outputs, targets, size(work%precisions, 2, c_int), work%weights, &
+         work%responsibilities, work%residuals, work%precisions, losses)
    end subroutine mixture_loss
 
-   !> p = softmax(x) over the second dimension and log(sum(exp(x))), both safe for any finite x.
-   subroutine softmax(kernels, m, k, x, p, log_sum, total)
-      type(kernel_set), intent(in) :: kernels
-      integer, intent(in) :: m, k
-      real(wp), intent(in) :: x(m, k)
-      real(wp), intent(inout) :: p(m, k), log_sum(m), total(m)
-      integer :: j
-
-      log_sum = x(:, 1)
-      do j = 2, k
-         log_sum = max(log_sum, x(:, j))
-      end do
-      do j = 1, k
-         p(:, j) = x(:, j) - log_sum
-      end do
-      call kernels%exp(int(m*k, c_int), p)
-      total = p(:, 1)
-      do j = 2, k
-         total = total + p(:, j)
-      end do
-      do j = 1, k
-         p(:, j) = p(:, j)/total
-      end do
-      call kernels%log(int(m, c_int), total)
-      log_sum = log_sum + total
-   end subroutine softmax
-
-   !> exp(-s) of all kernels: 1/sigma or U(i,i).
-   subroutine scales(kernels, shape, m, outputs, precisions)
+   !> Derivatives of the sum of weighted losses with respect to the outputs, after `mixture_loss`.
+   pure subroutine mixture_gradient(kernels, shape, m, outputs, targets, example_weights, work, &
+      d_outputs)
       type(kernel_set), intent(in) :: kernels
       type(mixture_shape), intent(in) :: shape
       integer, intent(in) :: m
-      real(wp), intent(in) :: outputs(:, :, :)
-      real(wp), intent(inout) :: precisions(:, :, :)
-      integer :: i, j
+      real(wp), intent(in) :: outputs(m, outputs_per_kernel(shape%covariance, shape%n_targets), &
+         shape%n_kernels)
+      real(wp), intent(in) :: targets(m, shape%n_targets), example_weights(m)
+      type(mixture_work), intent(in) :: work
+      real(wp), intent(inout) :: d_outputs(m, &
+         outputs_per_kernel(shape%covariance, shape%n_targets), shape%n_kernels)
 
-      do j = 1, shape%n_kernels
-         do i = 1, size(precisions, 2)
-            precisions(:, i, j) = -clamped(outputs(:, log_scale_row(shape, i), j))
-         end do
-      end do
-      call kernels%exp(int(m*size(precisions, 2)*shape%n_kernels, c_int), precisions)
-   end subroutine scales
+      call kernels%mixture_gradient(int(m, c_int), int(shape%n_targets, c_int), &
+         int(shape%n_kernels, c_int), int(shape%covariance, c_int), log_scale_min, log_scale_max, &
+         size(outputs, 2, c_int), outputs, targets, size(work%precisions, 2, c_int), work%weights, &
+         work%responsibilities, work%residuals, work%precisions, example_weights, d_outputs)
+   end subroutine mixture_gradient
 
    !> Place of s(i) among a kernel's outputs.
    pure function log_scale_row(shape, i) result(row)
@@ -167,119 +131,8 @@ contains
       real(wp), intent(in) :: s
       real(wp) :: inside
 
-      inside = min(max(s, log_sigma_min), log_sigma_max)
+      inside = min(max(s, log_scale_min), log_scale_max)
    end function clamped
-
-   !> Log density of one kernel at the targets, and z.
-   pure subroutine log_kernel(shape, m, outputs, targets, precisions, z, log_density)
-      type(mixture_shape), intent(in) :: shape
-      integer, intent(in) :: m
-      real(wp), intent(in) :: outputs(m, outputs_per_kernel(shape%covariance, shape%n_targets))
-      real(wp), intent(in) :: targets(m, shape%n_targets)
-      real(wp), intent(in) :: precisions(m, n_scales(shape))
-      real(wp), intent(inout) :: z(m, shape%n_targets)
-      real(wp), intent(out) :: log_density(m)
-      integer :: c, i, j
-
-      c = shape%n_targets
-      log_density = -0.5_wp*c*log_two_pi
-      do i = 1, c
-         z(:, i) = targets(:, i) - outputs(:, 1 + i)
-      end do
-      select case (shape%covariance)
-      case (isotropic)
-         do i = 1, c
-            z(:, i) = z(:, i)*precisions(:, 1)
-         end do
-         log_density = log_density - c*clamped(outputs(:, 2 + c))
-      case (diagonal)
-         do i = 1, c
-            z(:, i) = z(:, i)*precisions(:, i)
-            log_density = log_density - clamped(outputs(:, 1 + c + i))
-         end do
-      case default
-         do i = 1, c      ! row i of U needs only residuals i..c, so z overwrites them in order
-            z(:, i) = z(:, i)*precisions(:, i)
-            do j = i + 1, c
-               z(:, i) = z(:, i) + outputs(:, factor_row(c, i, j))*z(:, j)
-            end do
-            log_density = log_density - clamped(outputs(:, factor_row(c, i, i)))
-         end do
-      end select
-      do i = 1, c
-         log_density = log_density - 0.5_wp*z(:, i)**2
-      end do
-   end subroutine log_kernel
-
-   !> Derivatives of the sum of weighted losses with respect to the outputs, after `mixture_loss`
-   !> (docs/theory.md, eq. 5-9). Where s is clamped the loss does not depend on it: derivative zero.
-   pure subroutine mixture_gradient(shape, m, outputs, targets, example_weights, work, d_outputs)
-      type(mixture_shape), intent(in) :: shape
-      integer, intent(in) :: m
-      real(wp), intent(in) :: outputs(m, outputs_per_kernel(shape%covariance, shape%n_targets), &
-         shape%n_kernels)
-      real(wp), intent(in) :: targets(m, shape%n_targets), example_weights(m)
-      type(mixture_work), intent(inout) :: work
-      real(wp), intent(inout) :: d_outputs(m, &
-         outputs_per_kernel(shape%covariance, shape%n_targets), shape%n_kernels)
-      integer :: j
-
-      do j = 1, shape%n_kernels
-         d_outputs(:, 1, j) = example_weights*(work%weights(:, j) - work%responsibilities(:, j))
-         work%responsibilities(:, j) = example_weights*work%responsibilities(:, j)
-         call kernel_gradient(shape, m, outputs(:, :, j), targets, work%precisions(:, :, j), &
-            work%residuals(:, :, j), work%responsibilities(:, j), d_outputs(:, :, j))
-      end do
-   end subroutine mixture_gradient
-
-   !> Derivatives with respect to mean, s and U of one kernel; g: weighted responsibilities.
-   pure subroutine kernel_gradient(shape, m, outputs, targets, precisions, z, g, d_outputs)
-      type(mixture_shape), intent(in) :: shape
-      integer, intent(in) :: m
-      real(wp), intent(in) :: outputs(m, outputs_per_kernel(shape%covariance, shape%n_targets))
-      real(wp), intent(in) :: targets(m, shape%n_targets)
-      real(wp), intent(in) :: precisions(m, n_scales(shape)), z(m, shape%n_targets), g(m)
-      real(wp), intent(inout) :: d_outputs(m, outputs_per_kernel(shape%covariance, &
-         shape%n_targets))
-      integer :: c, i, j, row
-
-      c = shape%n_targets
-      select case (shape%covariance)
-      case (isotropic)
-         d_outputs(:, 2 + c) = c
-         do i = 1, c
-            d_outputs(:, 1 + i) = -g*z(:, i)*precisions(:, 1)
-            d_outputs(:, 2 + c) = d_outputs(:, 2 + c) - z(:, i)**2
-         end do
-         d_outputs(:, 2 + c) = merge(g*d_outputs(:, 2 + c), 0.0_wp, is_inside(outputs(:, 2 + c)))
-      case (diagonal)
-         do i = 1, c
-            row = 1 + c + i
-            d_outputs(:, 1 + i) = -g*z(:, i)*precisions(:, i)
-            d_outputs(:, row) = merge(g*(1 - z(:, i)**2), 0.0_wp, is_inside(outputs(:, row)))
-         end do
-      case default
-         do j = 1, c
-            d_outputs(:, 1 + j) = -g*z(:, j)*precisions(:, j)
-            do i = 1, j - 1
-               row = factor_row(c, i, j)
-               d_outputs(:, 1 + j) = d_outputs(:, 1 + j) - g*z(:, i)*outputs(:, row)
-               d_outputs(:, row) = g*z(:, i)*(targets(:, j) - outputs(:, 1 + j))
-            end do
-            row = factor_row(c, j, j)
-            d_outputs(:, row) = merge( &
-               g*(1 - z(:, j)*precisions(:, j)*(targets(:, j) - outputs(:, 1 + j))), 0.0_wp, &
-               is_inside(outputs(:, row)))
-         end do
-      end select
-   end subroutine kernel_gradient
-
-   elemental function is_inside(s) result(inside)
-      real(wp), intent(in) :: s
-      logical :: inside
-
-      inside = s > log_sigma_min .and. s < log_sigma_max
-   end function is_inside
 
    !> The mixture of one example: weights, means and precision factors U (upper triangular, zeros
    !> below) in the units of `centre` and `scale`.

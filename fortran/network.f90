@@ -130,7 +130,7 @@ contains
             call affine_backward(kernels, m, n_in, n_out, units(1, first), parameters(at), &
                d_units(1, first + n_in), gradient(at), d_units(1, first))
          end if
-         call tanh_backward(m*n_in, units(1, first), d_units(1, first))
+         call kernels%tanh_gradient(int(m*n_in, c_int), units(1, first), d_units(1, first))
          n_out = n_in
       end do
       at = at - (shape%n_inputs + 1)*n_out
@@ -163,14 +163,5 @@ contains
       call kernels%accumulate(int(m, c_int), int(n_out, c_int), 1_c_int, d_y, ones, &
          gradient(:, n_in + 1))
    end subroutine affine_gradient
-
-   !> d tanh(x)/dx = 1 - tanh(x)**2.
-   pure subroutine tanh_backward(n, y, d)
-      integer, intent(in) :: n
-      real(wp), intent(in) :: y(n)
-      real(wp), intent(inout) :: d(n)
-
-      d = d*(1 - y**2)
-   end subroutine tanh_backward
 
 end module fmdn_network

@@ -8,6 +8,7 @@ module fmdn_train
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
    use fmdn_member, only: member_type
    use fmdn_rows, only: tiled_rows
+   use fmdn_splits, only: trains
    use fmdn_status, only: stopped_failed, stopped_interrupted, stopped_not_yet, stopped_patience
    implicit none (type, external)
    private
@@ -78,6 +79,10 @@ contains
       integer(int64) :: ticks
       integer :: reason, n_iterations, n_evaluations
 
+      if (.not. any(trains(tiles%roles, fold) .and. tiles%weights > 0)) then
+         outcome(at_reason) = stopped_failed
+         return
+      end if
       problem%kernels = kernels
       problem%member => member
       problem%tiles => tiles
@@ -136,6 +141,8 @@ contains
          call loss_and_gradient(self%kernels, self%member, x, self%tiles, self%fold, &
             self%interrupt, self%work, again, self%monitor_loss, self%gradient)
       end if
+      stop = stopped_interrupted ! the losses are void then
+      if (self%interrupt /= 0) return
       call system_clock(now)
       self%history(at_training_loss, iteration) = f + self%loss_offset
       self%history(at_monitor_loss, iteration) = self%monitor_loss + self%loss_offset
@@ -158,7 +165,6 @@ contains
       if (self%patience > 0 .and. iteration - self%last_improved >= self%patience) then
          stop = stopped_patience
       end if
-      if (self%interrupt /= 0) stop = stopped_interrupted
    end subroutine accepted
 
 end module fmdn_train

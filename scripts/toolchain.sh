@@ -26,7 +26,7 @@ missing() {
    has_headers || echo "$version-dev"
 }
 
-packages=$(echo $(missing))
+packages=$(missing | paste -s -d ' ' -)
 [ -n "$packages" ] || exit 0
 
 explain() {
@@ -63,5 +63,5 @@ if ! { install || { $root apt-get update -q && install; }; } >"$log" 2>&1 </dev/
    tail -n 20 "$log" >&2
    explain
 fi
-packages=$(echo $(missing))
+packages=$(missing | paste -s -d ' ' -)
 [ -z "$packages" ] || explain

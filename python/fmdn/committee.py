@@ -217,9 +217,9 @@ class Committee:
         Mixture
         """
         self._require_fit()
-        rows = np.asarray(inputs) if not hasattr(inputs, "columns") else inputs
-        single = getattr(rows, "ndim", 2) == 1
-        rows = self._check_inputs(rows[np.newaxis] if single else rows)
+        rows = self._check_inputs(inputs, (1, 2))
+        single = rows.ndim == 1
+        rows = np.atleast_2d(rows)
         weights, means, factors = _boundary.posterior(
             self.layout_, self.parameters_, rows, _boundary.count_threads(self.n_threads)
         )
@@ -245,7 +245,8 @@ class Committee:
         ndarray, shape (n,) or (n, n_targets)
         """
         self._require_fit()
-        return self.posterior(self._check_inputs(inputs)).mean()
+        self._check_inputs(inputs)
+        return self.posterior(inputs).mean()
 
     def log_density(self, inputs, targets):
         """Give log p(target | inputs) of each row, in nats and the targets' units.
@@ -282,7 +283,7 @@ class Committee:
         log_p = self.log_density(X, y)
         return float(np.average(log_p, weights=check_weights(sample_weight, len(log_p))))
 
-    def _check_inputs(self, inputs):
+    def _check_inputs(self, inputs, ndim: tuple[int, ...] = (2,)):
         names = columns(inputs)
         own = getattr(self, "feature_names_in_", None)
         if names is not None and own is not None and list(names) != list(own):
@@ -290,13 +291,14 @@ class Committee:
                 "The feature names should match those that were passed during fit: "
                 f"expected {list(own)}, got {list(names)}"
             )
-        rows = _boundary.check_array("inputs", inputs, (2,))
-        if rows.shape[1] != self.n_features_in_:
+        rows = _boundary.check_array("inputs", inputs, ndim)
+        if rows.shape[-1] != self.n_features_in_:
             raise ValueError(
-                f"X has {rows.shape[1]} features, but {type(self).__name__} is expecting "
+                f"X has {rows.shape[-1]} features, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} features as input"
             )
-        return _boundary.check_rows("inputs", rows)
+        _boundary.check_rows("inputs", np.atleast_2d(rows))
+        return rows
 
     def _require_fit(self) -> None:
         if not hasattr(self, "layout_"):
@@ -351,8 +353,8 @@ class Committee:
             "target", known.get("target_names"), self.n_targets_
         )
         self._one_target_axis = known.get("one_target_axis", self.n_targets_ == 1)
-        self.weighting_losses_ = np.array(known.get("weighting_losses", []))
-        self.history_ = known.get("history", [])
+        self.weighting_losses_ = np.array(known.get("weighting_losses", []), float)
+        self.history_ = list(known.get("history", []))
         return self
 
     # --- scikit-learn ----------------------------------------------------------------

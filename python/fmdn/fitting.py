@@ -53,7 +53,8 @@ class Plan:
         target_names: Any,
     ) -> Plan:
         """Check a committee's settings and what its `fit` was given."""
-        features, frame_names = columns(inputs), columns(targets)
+        features, series = columns(inputs), getattr(targets, "name", None)
+        frame_names = columns(targets) or (series if isinstance(series, str) else None)
         inputs, targets, one_target_axis = _rows("", inputs, targets)
         n, n_inputs = inputs.shape
         n_targets = targets.shape[1]
@@ -148,8 +149,6 @@ class Plan:
 def columns(frame: Any) -> list[str] | None:
     """Names of a data frame's columns, if all of them are strings."""
     names = getattr(frame, "columns", None)
-    if names is None and isinstance(getattr(frame, "name", None), str):
-        names = [frame.name]  # a series
     if names is None or not all(isinstance(name, str) for name in names):
         return None
     return list(names)
@@ -390,11 +389,10 @@ def _train_by_executor(
     from concurrent.futures import as_completed
 
     sizes = _boundary.describe(plan.layout, plan.parameters)
-    tasks = {
-        executor.submit(_train_one, plan, k, training.interrupt): k
-        for k in np.flatnonzero(~done)
-    }
+    tasks = {}
     try:
+        for k in np.flatnonzero(~done):
+            tasks[executor.submit(_train_one, plan, k, training.interrupt)] = k
         for task in as_completed(tasks):
             k = tasks[task]
             mine, training.history[k], outcome = task.result()
@@ -489,14 +487,18 @@ def _read_checkpoint(
     name, _, parameters, text = _boundary.read_file(path)[0]
     if name != "checkpoint":
         raise ValueError(f"checkpoint: {os.fspath(path)} is a model, not a checkpoint")
-    known = json.loads(text)
-    if known["fingerprint"] != mark:
+    try:
+        known = json.loads(text)
+        members, same = known["finished"].items(), known["fingerprint"] == mark
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise ValueError(f"checkpoint: the text of {os.fspath(path)} is damaged") from None
+    if not same:
         raise ValueError(
             f"checkpoint: {os.fspath(path)} belongs to other rows or settings; "
             "give another path, or remove it"
         )
     sizes = _boundary.describe(plan.layout, plan.parameters)
-    for key, member in known["finished"].items():
+    for key, member in members:
         k = int(key)
         mine = slice(sizes.offset[k], sizes.offset[k] + sizes.n_parameters[k])
         plan.parameters[mine] = parameters[mine]

@@ -28,21 +28,29 @@ program test_loss
 
 contains
 
-   !> Loss, monitor loss and gradient on the rows.
-   subroutine evaluate(member, rows, parameters, fold, n_threads, training, monitor, gradient)
-      type(member_type), intent(in) :: member
+   !> Tiles of the rows, with their own scales unless some are given.
+   function tiles_of(rows, given) result(tiles)
       type(row_store), intent(in), target :: rows
-      real(wp), intent(in) :: parameters(:)
-      integer, intent(in) :: fold, n_threads
-      real(wp), intent(out) :: training, monitor, gradient(:)
-      type(scale_type) :: scales
+      type(scale_type), intent(in), optional :: given
       type(tiled_rows) :: tiles
-      type(loss_work) :: work
+      type(scale_type) :: scales
       integer :: status
 
       call fit_scales(data_of(rows, 1), scales)
+      if (present(given)) scales = given
       call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
       if (status /= status_ok) error stop "no tiles"
+   end function tiles_of
+
+   !> Loss, monitor loss and gradient.
+   subroutine evaluate(member, tiles, parameters, fold, n_threads, training, monitor, gradient)
+      type(member_type), intent(in) :: member
+      type(tiled_rows), intent(in) :: tiles
+      real(wp), intent(in) :: parameters(:)
+      integer, intent(in) :: fold, n_threads
+      real(wp), intent(out) :: training, monitor, gradient(:)
+      type(loss_work) :: work
+
       work = new_loss_work(member, tiles%n_tiles, n_threads)
       call loss_and_gradient(kernels, member, parameters, tiles, fold, 0_ip, work, training, &
          monitor, gradient)
@@ -56,10 +64,11 @@ contains
       member = new_member(3, [5, 4], covariance, n_targets, 2, linear_path)
    end function example_member
 
-   !> Twice as many tiles as chunks, and fewer.
+   !> More tiles than chunks, and fewer.
    subroutine test_threads()
-      integer, parameter :: threads(4) = [2, 3, 4, 7], n_rows(2) = [10000, 700]
+      integer, parameter :: threads(4) = [2, 3, 4, 7], n_rows(2) = [6000, 700]
       type(member_type) :: member
+      type(row_store) :: rows
       real(wp), allocatable :: parameters(:), gradient(:), again(:)
       real(wp) :: training, monitor, training_again, monitor_again
       integer :: i, j
@@ -68,17 +77,16 @@ contains
       parameters = 0.5_wp*normals(int(member%n_parameters), 1)
       allocate (gradient, again, mold=parameters)
       do j = 1, size(n_rows)
-         associate (rows => linear_rows(n_rows(j), 3, 2, 1))
-            call evaluate(member, rows, parameters, 1, 1, training, monitor, gradient)
-            do i = 1, size(threads)
-               write (name, "(i0,a,i0,a)") n_rows(j), " rows, ", threads(i), " threads"
-               call evaluate(member, rows, parameters, 1, threads(i), training_again, &
-                  monitor_again, again)
-               call check(same(training, training_again) .and. same(monitor, monitor_again), &
-                  trim(name) // ": losses")
-               call check(all(same(gradient, again)), trim(name) // ": gradient")
-            end do
-         end associate
+         rows = linear_rows(n_rows(j), 3, 2, 1)
+         call evaluate(member, tiles_of(rows), parameters, 1, 1, training, monitor, gradient)
+         do i = 1, size(threads)
+            write (name, "(i0,a,i0,a)") n_rows(j), " rows, ", threads(i), " threads"
+            call evaluate(member, tiles_of(rows), parameters, 1, threads(i), training_again, &
+               monitor_again, again)
+            call check(same(training, training_again) .and. same(monitor, monitor_again), &
+               trim(name) // ": losses")
+            call check(all(same(gradient, again)), trim(name) // ": gradient")
+         end do
       end do
    end subroutine test_threads
 
@@ -86,6 +94,7 @@ contains
       real(wp), parameter :: h = 1e-5_wp
       type(member_type) :: member
       type(row_store) :: rows
+      type(tiled_rows) :: tiles
       real(wp), allocatable :: parameters(:), gradient(:), differences(:), unused(:)
       real(wp) :: up, down, monitor, keep
       integer :: covariance, n_targets, path, i
@@ -96,22 +105,23 @@ contains
                write (name, "(3(a,i0))") "covariance ", covariance, ", targets ", n_targets, &
                   ", linear path ", path
                member = example_member(covariance, n_targets, path == 1)
-               rows = linear_rows(200, 3, n_targets, 2)
-               rows%weights = normals(200, 3)**2
-               parameters = 0.5_wp*normals(int(member%n_parameters), 4)
+               rows = linear_rows(120, 3, n_targets, 2)
+               rows%weights = normals(120, 3)**2
+               tiles = tiles_of(rows)
+               parameters = 0.3_wp*normals(int(member%n_parameters), 4)
                if (allocated(gradient)) deallocate (gradient, differences, unused)
                allocate (gradient, differences, unused, mold=parameters)
-               call evaluate(member, rows, parameters, 2, 1, up, monitor, gradient)
+               call evaluate(member, tiles, parameters, 2, 1, up, monitor, gradient)
                do i = 1, size(parameters)
                   keep = parameters(i)
                   parameters(i) = keep + h
-                  call evaluate(member, rows, parameters, 2, 1, up, monitor, unused)
+                  call evaluate(member, tiles, parameters, 2, 1, up, monitor, unused)
                   parameters(i) = keep - h
-                  call evaluate(member, rows, parameters, 2, 1, down, monitor, unused)
+                  call evaluate(member, tiles, parameters, 2, 1, down, monitor, unused)
                   parameters(i) = keep
                   differences(i) = (up - down)/(2*h)
                end do
-               call check_close(norm2(gradient - differences)/norm2(gradient), 0.0_wp, 1e-8_wp, &
+               call check_close(norm2(gradient - differences)/norm2(gradient), 0.0_wp, 1e-6_wp, &
                   trim(name) // ": gradient")
             end do
          end do
@@ -146,20 +156,20 @@ contains
                sum(w*work%losses, mask=monitors(roles, 3)), sum(w, mask=monitors(roles, 3))]
          end associate
       end do
-      call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+      call evaluate(member, tiles_of(rows), parameters, 3, 1, training, monitor, gradient)
       call check_close(training, sums(1)/sums(2), 1e-13_wp, "rows that train")
       call check_close(monitor, sums(3)/sums(4), 1e-13_wp, "rows that monitor")
       call check(abs(training - monitor) > 1e-3_wp, "they are not the same rows")
 
       rows%roles = role_training
-      call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+      call evaluate(member, tiles_of(rows), parameters, 3, 1, training, monitor, gradient)
       call check(same(training, monitor), "where none monitors, the training loss")
 
       rows%weights(:250) = 0
-      call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+      call evaluate(member, tiles_of(rows), parameters, 3, 1, training, monitor, gradient)
       rows%roles(:250) = role_weighting
       associate (before => [training, gradient])
-         call evaluate(member, rows, parameters, 3, 1, training, monitor, gradient)
+         call evaluate(member, tiles_of(rows), parameters, 3, 1, training, monitor, gradient)
          call check_close([training, gradient], before, 1e-12_wp, "no weight is not being there")
       end associate
    end subroutine test_roles
@@ -168,8 +178,9 @@ contains
    subroutine test_weights()
       integer, parameter :: n = 300, n_twice = 100
       type(member_type) :: member
-      type(row_store) :: rows, repeated
+      type(row_store), target :: rows, repeated
       real(wp), allocatable :: parameters(:), gradient(:), again(:)
+      type(scale_type) :: scales
       real(wp) :: training, monitor, training_again
 
       member = example_member(diagonal, 2, .true.)
@@ -184,15 +195,94 @@ contains
       repeated%roles = [rows%roles, rows%roles(:n_twice)]
       rows%weights(:n_twice) = 2
 
-      ! Scales do not know of weights: take them from the same rows.
-      call with_scales_of(rows, rows, training, gradient)
-      call with_scales_of(rows, repeated, training_again, again)
+      ! The scales take no notice of weights, and differ when rows are repeated.
+      call fit_scales(data_of(rows, 1), scales)
+      call evaluate(member, tiles_of(rows, scales), parameters, 1, 1, training, monitor, gradient)
+      call evaluate(member, tiles_of(repeated, scales), parameters, 1, 1, training_again, &
+         monitor, again)
       call check_close(training_again, training, 1e-13_wp, "loss of repeated rows")
       call check_close(again, gradient, 1e-13_wp, "gradient of repeated rows")
-      rows%weights = rows%weights*8
-      call evaluate(member, rows, parameters, 1, 1, training_again, monitor, again)
+      rows%weights = 8*rows%weights
+      call evaluate(member, tiles_of(rows, scales), parameters, 1, 1, training_again, monitor, again)
       call check(same(training, training_again) .and. all(same(gradient, again)), &
          "a common factor of the weights")
-   contains
    end subroutine test_weights
+
+   !> An outlier among the rows that monitor counts `loss_cap`, and no more.
+   subroutine test_outlier_that_monitors()
+      type(member_type) :: member
+      type(row_store), target :: rows
+      type(scale_type) :: scales
+      real(wp), allocatable :: parameters(:), gradient(:)
+      real(wp) :: training, monitor, without
+      integer :: outlier
+
+      member = example_member(full, 1, .false.)
+      rows = linear_rows(200, 3, 1, 10)
+      call fit_scales(data_of(rows, 1), scales)
+      parameters = 0.1_wp*normals(int(member%n_parameters), 11)
+      allocate (gradient, mold=parameters)
+      outlier = findloc(rows%roles, 4, dim=1)
+      rows%weights(outlier) = 0
+      call evaluate(member, tiles_of(rows, scales), parameters, 4, 1, training, without, gradient)
+      rows%weights(outlier) = 1
+      rows%targets(1, outlier) = 1e6_wp
+      call evaluate(member, tiles_of(rows, scales), parameters, 4, 1, training, monitor, gradient)
+      associate (n => count(rows%roles == 4))
+         call check_close(monitor, ((n - 1)*without + loss_cap)/n, 1e-12_wp, &
+            "an outlier among the rows that monitor")
+      end associate
+      call evaluate(member, tiles_of(rows, scales), parameters, 5, 1, training, monitor, gradient)
+      call check(training > 1e6_wp, "but one that trains has its loss")
+   end subroutine test_outlier_that_monitors
+
+   !> At fixed parameters the loss and the gradient do not depend on the units of the rows.
+   subroutine test_units()
+      type(member_type) :: member
+      type(row_store) :: rows, other
+      real(wp), allocatable :: parameters(:), gradient(:), again(:)
+      real(wp) :: training, monitor, training_again, monitor_again
+
+      member = example_member(full, 2, .true.)
+      rows = linear_rows(400, 3, 2, 12)
+      parameters = 0.5_wp*normals(int(member%n_parameters), 13)
+      allocate (gradient, again, mold=parameters)
+      call evaluate(member, tiles_of(rows), parameters, 1, 1, training, monitor, gradient)
+      other = rows
+      other%inputs = rows%inputs*2.0_wp**30
+      other%targets = rows%targets*2.0_wp**(-30)
+      call evaluate(member, tiles_of(other), parameters, 1, 1, training_again, monitor_again, &
+         again)
+      call check(same(training, training_again) .and. same(monitor, monitor_again) &
+         .and. all(same(gradient, again)), "units of a power of two change no bit")
+      other%inputs = 1000*rows%inputs
+      other%targets = 0.001_wp*rows%targets
+      call evaluate(member, tiles_of(other), parameters, 1, 1, training_again, monitor_again, &
+         again)
+      call check_close(training_again, training, 1e-12_wp, "loss in other units")
+      call check_close(again, gradient, 1e-12_wp, "gradient in other units")
+   end subroutine test_units
+
+   !> An interrupted pass ends at once, with numbers that are void but finite.
+   subroutine test_interrupt()
+      type(member_type) :: member
+      type(row_store), target :: rows
+      type(scale_type) :: scales
+      type(tiled_rows) :: tiles
+      type(loss_work) :: work
+      real(wp), allocatable :: parameters(:), gradient(:)
+      real(wp) :: training, monitor
+      integer :: status
+
+      member = example_member(full, 2, .true.)
+      rows = linear_rows(400, 3, 2, 14)
+      parameters = normals(int(member%n_parameters), 15)
+      allocate (gradient, mold=parameters)
+      call fit_scales(data_of(rows, 1), scales)
+      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
+      work = new_loss_work(member, tiles%n_tiles, 2)
+      call loss_and_gradient(kernels, member, parameters, tiles, 1, 1_ip, work, training, monitor, &
+         gradient)
+      call check(all(abs([training, monitor, gradient]) <= 0), "an interrupted pass did nothing")
+   end subroutine test_interrupt
 end program test_loss

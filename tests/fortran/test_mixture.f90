@@ -6,7 +6,7 @@ program test_mixture
    use fmdn_evaluate, only: mixture_log_density
    use fmdn_examples, only: normals
    use fmdn_kinds, only: log_two_pi, pi, wp
-   use fmdn_mixture, only: diagonal, factor_row, full, isotropic, log_sigma_max, log_sigma_min, &
+   use fmdn_mixture, only: diagonal, factor_row, full, isotropic, log_scale_max, log_scale_min, &
       mixture_gradient, mixture_loss, mixture_of_outputs, mixture_shape, mixture_work, new_work, &
       outputs_per_kernel, precision_factor
    implicit none (type, external)
@@ -72,7 +72,8 @@ contains
       work = new_work(example_shape(), m)
       call mixture_loss(kernels, example_shape(), m, outputs, targets, work, losses)
       gradient = 0
-      call mixture_gradient(example_shape(), m, outputs, targets, example_weights, work, gradient)
+      call mixture_gradient(kernels, example_shape(), m, outputs, targets, example_weights, work, &
+         gradient)
    end function gradient_of
 
    !> Logit, mean, and the elements of U fill a kernel's outputs, each place once.
@@ -178,7 +179,7 @@ contains
    subroutine test_clamp()
       real(wp), dimension(m, outputs_per_kernel(covariance, c), n_kernels) :: outputs, gradient
       real(wp) :: at_bound(m), targets(m, c)
-      real(wp), parameter :: bounds(2) = [log_sigma_min, log_sigma_max]
+      real(wp), parameter :: bounds(2) = [log_scale_min, log_scale_max]
       integer :: bound, i, row
 
       targets = example_targets()
@@ -206,7 +207,7 @@ contains
          outputs(:, factor_row(c, i, i), :) = -700
       end do
       targets = 0
-      at_bound = 0.5_wp*c*log_two_pi + c*log_sigma_min
+      at_bound = 0.5_wp*c*log_two_pi + c*log_scale_min
       call check_close(losses_of(outputs, targets), at_bound, 1e-12_wp, &
          trim(name) // ": the sharpest kernel")
    end subroutine test_clamp

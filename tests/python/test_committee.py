@@ -20,8 +20,7 @@ def roles_of(committee, inputs, targets, **given):
 def member_losses(committee, inputs, targets):
     """Mean loss of each member by itself, from its posterior."""
     members = committee.posterior(inputs).members
-    points = targets[:, np.newaxis] if targets.ndim > 1 else targets[:, np.newaxis]
-    return np.array([-one.logpdf(points).mean() for one in members])
+    return np.array([-one.logpdf(targets[:, np.newaxis]).mean() for one in members])
 
 
 # --- Shapes and units -------------------------------------------------------------------
@@ -110,14 +109,11 @@ def test_explicit_sizes_mean_exactly_these(rows):
 
 def test_drawn_sizes_fill_their_range(rows):
     committee = Committee(60, hidden=(2, 5), kernels=(1, 3), max_iter=0)
-    sizes = boundary.describe(*vars_of(committee.fit(*rows)))
+    committee.fit(*rows)
+    sizes = boundary.describe(committee.layout_, committee.parameters_)
     # each of 4 (3) values is missed by 60 draws with probability 0.75^60 < 1e-7
     assert set(sizes.hidden) == {2, 3, 4, 5}
     assert set(sizes.kernels) == {1, 2, 3}
-
-
-def vars_of(committee):
-    return committee.layout_, committee.parameters_
 
 
 # --- Who trains, who monitors, who weighs -------------------------------------------------
@@ -125,7 +121,8 @@ def vars_of(committee):
 
 @pytest.mark.parametrize("n", [5, 6, 7, 11, 30, 500])
 def test_no_split_is_empty(n, rows):
-    roles = roles_of(Committee(n_members=12), rows[0][:1].repeat(n, 0), np.arange(n))
+    committee = Committee(n_members=12, kernels=1)
+    roles = roles_of(committee, rows[0][:1].repeat(n, 0), np.arange(n))
     assert (roles == boundary.NO_FOLD).sum() == max(1, round(n / 10))
     sizes = np.bincount(roles)[1:]
     assert len(sizes) == min(10, n - 1) and sizes.min() > 0
@@ -246,11 +243,17 @@ def test_history_tells_how_each_member_was_trained(rows, quick):
 
 
 def test_no_patience_means_no_stop_for_it(rows, quick):
-    committee = Committee(**quick | {"max_iter": 150, "patience": None}).fit(*rows)
-    for one in committee.history_:
+    settings = quick | {"max_iter": 150}
+    committee = Committee(**settings, patience=None).fit(*rows)
+    patient = Committee(**settings, patience=5).fit(*rows)
+    assert min(one["n_iterations"] for one in patient.history_) < 150
+    for one, other in zip(committee.history_, patient.history_, strict=True):
         assert one["stopped"] == "maximum number of iterations"
         assert one["n_iterations"] == 150
-        assert one["best_iteration"] < 150  # it would have stopped
+        n = other["n_iterations"]
+        np.testing.assert_array_equal(
+            one["monitor_loss"][: n + 1], other["monitor_loss"]
+        )
 
 
 def test_progress_shows_every_member(rows, quick, capsys):

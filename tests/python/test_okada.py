@@ -1,13 +1,8 @@
 """The example's forward model against Okada (1985) and against symmetry."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 import okada
+import pytest
 
 EAST, NORTH = np.array([[-71.0, 3.2, 48.0, 110.0], [35.0, 81.0, -64.0, -7.0]])
 FAULT = {

@@ -1,0 +1,86 @@
+"""Several Python threads at once, and other libraries with threads of their own."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from fmdn import Committee
+
+
+def at_once(functions):
+    with ThreadPoolExecutor(len(functions)) as pool:
+        return [task.result(60) for task in [pool.submit(one) for one in functions]]
+
+
+def test_one_committee_answers_several_threads(committee, rows):
+    inputs, targets = np.tile(rows[0], (4, 1)), np.tile(rows[1], (4, 1))
+
+    def ask():
+        post = committee.posterior(inputs)
+        one = post.marginal("depth")
+        return (
+            post.weights,
+            post.means,
+            one.quantile([0.05, 0.95]),
+            post.sample(3, seed=2),
+            committee.log_density(inputs, targets),
+        )
+
+    expected = ask()
+    for _ in range(5):
+        for answer in at_once([ask] * 4):
+            for here, there in zip(answer, expected, strict=True):
+                np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_two_trainings_at_once(n_threads, rows, quick):
+    settings = [quick | {"seed": seed, "n_threads": n_threads} for seed in range(4)]
+    expected = [Committee(**one).fit(*rows).parameters_ for one in settings]
+    tasks = [lambda one=one: Committee(**one).fit(*rows).parameters_ for one in settings]
+    for here, there in zip(at_once(tasks), expected, strict=True):
+        np.testing.assert_array_equal(here, there)
+
+
+def test_training_does_not_hold_the_interpreter(rows):
+    """Other Python threads go on meanwhile."""
+    committee = Committee(2, 20, 5, max_iter=1000, patience=None, n_threads=1)
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(committee.fit, *rows)
+        turns = 0
+        while not training.done():
+            turns += 1
+        training.result()
+    # Holding it would let this thread have a turn between the members at most.
+    assert turns > 1000
+
+
+BESIDE = """
+import sys
+if sys.argv[1] == "first":
+    import torch
+import numpy as np
+from fmdn import Committee
+
+rng = np.random.default_rng(0)
+inputs = rng.normal(size=(3000, 2))
+targets = inputs[:, 0] + 0.1 * rng.normal(size=3000)
+made = [Committee(2, 4, 2, max_iter=5, n_threads=n).fit(inputs, targets) for n in (1, 2)]
+import torch
+total = torch.ones(500, 500) @ torch.ones(500, 500)
+assert total.sum() == 500**3
+again = Committee(2, 4, 2, max_iter=5, n_threads=2).fit(inputs, targets)
+assert (made[0].parameters_ == made[1].parameters_).all()
+assert (made[0].parameters_ == again.parameters_).all()
+print("same")
+"""
+
+
+@pytest.mark.parametrize("torch_comes", ["first", "later"])
+def test_beside_torch(torch_comes, run_python):
+    """It brings an OpenMP runtime of its own."""
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed")
+    assert run_python(BESIDE, torch_comes) == "same\n"
