@@ -165,7 +165,7 @@ contains
       call refuse(bad, status_invalid_layout, "block 1", "a tag that is not ASCII")
       bad = example()
       bad%layout(9) = -1
-      call refuse(bad, status_invalid_layout, "block 1", "a negative version")
+      call refuse(bad, status_invalid_layout, "committee 1", "a negative version")
       bad = example()
       bad%layout(10) = 2
       call refuse(bad, status_invalid_layout, "block 1", "neither required nor optional")

@@ -127,7 +127,7 @@ def test_use_points_up_only():
     """A file holds the module of its name, and uses modules of files above it."""
     modules = [file if file.startswith("fmdn") else f"fmdn_{file}" for file in ORDER]
     for path in FORTRAN:
-        if path.stem == "kernels":
+        if path.stem.startswith("kernels"):  # external procedures
             continue
         assert path.stem in ORDER, f"{path.name} is not in meson.build"
         at = ORDER.index(path.stem)
