@@ -13,6 +13,7 @@ module fmdn_committee
    use fmdn_random, only: for_shape, stream_of, uniform
    use fmdn_rows, only: data_set, fit_scales, rows_to_train, rows_to_weigh, scale_type, &
       tile_rows, tiled_rows
+   use fmdn_scaling, only: standardised
    use fmdn_splits, only: fold_of, role_monitor
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_invalid_layout, &
       status_ok, status_too_few_rows, stopped_failed
@@ -379,7 +380,7 @@ contains
 
       allocate (tile(m, size(values, 1)), source=0.0_wp)
       do t = 1, size(values, 2)
-         tile(t, :) = (values(:, t) - centre)/scale
+         tile(t, :) = standardised(values(:, t), centre, scale)
       end do
    end subroutine standardise
 

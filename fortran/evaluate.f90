@@ -63,7 +63,7 @@ contains
       real(wp), intent(in) :: weights(:), means(:), factors(:), q
       real(wp) :: x
       integer, parameter :: max_steps = 200
-      real(wp) :: low, high, p, slope, tail, step, newton
+      real(wp) :: low, high, p, slope, tail, step, newton, steps_before(2), resolution
       logical :: upper
       integer :: i
 
@@ -77,6 +77,7 @@ contains
       upper = q > 0.5_wp
       tail = merge(1 - q, q, upper)
       x = min(max(sum(weights*means), low), high)
+      steps_before = high - low
       do i = 1, max_steps
          p = mixture_cdf(weights, means, factors, x, upper)
          if ((p > tail) .neqv. upper) then
@@ -84,16 +85,19 @@ contains
          else
             low = x
          end if
-         if (abs(p - tail) <= 4*epsilon(q)*tail) exit
+         resolution = epsilon(x)*abs(x)
+         if (abs(p - tail) <= 4*epsilon(q)*tail .or. high - low <= 2*resolution) exit
          slope = sum(weights*factors*exp(max(-0.5_wp*((x - means)*factors)**2, exponent_min))) &
             *exp(-0.5_wp*log_two_pi)
          step = 0.5_wp*(low + high) - x
          newton = p*log(max(p, tiny(p))/tail)
          if (slope*(high - low) > abs(newton)) then
-            newton = merge(newton, -newton, upper)/slope
-            if (x + newton > low .and. x + newton < high) step = newton
+            newton = sign(max(abs(newton/slope), resolution), merge(newton, -newton, upper))
+            ! Newton may cycle, or creep where a kernel is narrow: then halve the bracket.
+            if (x + newton > low .and. x + newton < high .and. &
+               abs(newton) < 0.5_wp*steps_before(2)) step = newton
          end if
-         if (abs(step) <= epsilon(x)*abs(x)) exit
+         steps_before = [abs(step), steps_before(1)]
          x = x + step
       end do
    end function mixture_quantile

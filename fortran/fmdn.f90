@@ -7,6 +7,7 @@
 !>     call network%posterior(observed, posterior, status)
 !>     print *, posterior%quantile(0.05_wp), posterior%quantile(0.95_wp)
 module fmdn
+   use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
    use fmdn_committee, only: committee_view, fit_committee_scales, plan_committee, &
       posterior_of_rows => posterior, select_members, train_members, view_committee, weigh_members
    use fmdn_evaluate, only: marginal_factors, mixture_cdf, mixture_log_density, mixture_moments, &
@@ -17,8 +18,8 @@ module fmdn
    use fmdn_random, only: for_samples, stream_of
    use fmdn_rows, only: data_set
    use fmdn_splits, only: split_rows
-   use fmdn_status, only: status_invalid_argument, status_no_member, status_ok, status_text, &
-      stopped_failed, stopped_not_yet
+   use fmdn_status, only: status_invalid_argument, status_no_member, status_not_finite, status_ok, &
+      status_text, stopped_failed, stopped_not_yet
    use fmdn_train, only: at_reason, n_history, n_outcome, training_options
    implicit none (type, external)
    private
@@ -82,6 +83,8 @@ contains
       n = size(inputs, 2, kind=ip)
       status = status_invalid_argument
       if (size(targets, 2) /= n .or. n < 1 .or. options%max_iter < 0) return
+      status = status_not_finite
+      if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
       allocate (roles(n), weights(n), noise_sd(size(inputs, 1)))
       weights = 1
       noise_sd = 0
@@ -177,7 +180,9 @@ contains
       call view_committee(self%layout, self%parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
-      if (size(observed) /= view%n_inputs .or. .not. all(abs(observed) <= huge(observed))) return
+      if (size(observed) /= view%n_inputs) return
+      status = status_not_finite
+      if (.not. all(ieee_is_finite(observed))) return
       allocate (weights(view%n_kernels, 1), means(view%n_targets, view%n_kernels, 1), &
          factors(view%n_targets, view%n_targets, view%n_kernels, 1))
       call posterior_of_rows(view, self%parameters, reshape(observed, [size(observed), 1]), 1, &

@@ -73,7 +73,8 @@ pure subroutine mixture_loss_kernel(m, c, k, covariance, log_scale_min, log_scal
                !$omp simd
                do t = 1, m
                   residuals(t, i, j) = residuals(t, i, j) &
-                     + outputs(t, 1 + c + (l*(l - 1))/2 + i, j)*(targets(t, l) - outputs(t, 1 + l, j))
+                     + outputs(t, 1 + c + (l*(l - 1))/2 + i, j) &
+                     *(targets(t, l) - outputs(t, 1 + l, j))
                end do
             end do
          end if

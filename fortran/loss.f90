@@ -165,8 +165,8 @@ contains
       if (.not. any(work%weights > 0)) return
       sums(1) = sums(1) + sum(work%weights*work%losses)
       sums(2) = sums(2) + sum(work%weights)
-      call mixture_gradient(kernels, member%mixture, tile_size, work%outputs, tiles%targets(:, :, tile), &
-         work%weights, work%mixture, work%d_outputs)
+      call mixture_gradient(kernels, member%mixture, tile_size, work%outputs, &
+         tiles%targets(:, :, tile), work%weights, work%mixture, work%d_outputs)
       call backward(kernels, member%network, parameters, tile_size, tiles%inputs(:, :, tile), &
          work%units, work%d_outputs, work%d_units, gradient)
    end subroutine add_tile

@@ -1,6 +1,9 @@
 !> The network: tanh hidden layers, a linear output layer, and optionally a linear path from the
-!> inputs straight to the outputs. All weights lie in one flat vector, layer by layer: the matrix
-!> w(n_out, n_in), then the biases; the linear path's matrix comes last.
+!> inputs straight to the outputs. On that path an input counts at most ten standard deviations: an
+!> outlier would rule a straight line, which leads nowhere beyond the training rows anyway.
+!>
+!> All weights lie in one flat vector, layer by layer: the matrix w(n_out, n_in), then the biases;
+!> the linear path's matrix comes last.
 !>
 !> Forward and backward work on m examples at once, the example being the first dimension.
 module fmdn_network
@@ -10,6 +13,8 @@ module fmdn_network
    implicit none (type, external)
    private
    public :: network_shape, n_network_parameters, forward, backward
+
+   real(wp), parameter :: linear_range = 10
 
    type :: network_shape
       integer :: n_inputs = 0
@@ -77,9 +82,17 @@ contains
       if (shape%linear_path) then
          at = at + (n_in + 1)*n_out
          call kernels%product(int(m, c_int), int(n_out, c_int), int(shape%n_inputs, c_int), &
-            inputs, parameters(at), int(n_out, c_int), 1_c_int, outputs)
+            bounded(inputs), parameters(at), int(n_out, c_int), 1_c_int, outputs)
       end if
    end subroutine forward
+
+   !> What the linear path sees of the inputs.
+   elemental function bounded(x)
+      real(wp), intent(in) :: x
+      real(wp) :: bounded
+
+      bounded = min(max(x, -linear_range), linear_range)
+   end function bounded
 
    !> y = x transpose(w) + b.
    subroutine affine(kernels, m, n_in, n_out, x, layer, y)
@@ -115,7 +128,7 @@ contains
       if (shape%linear_path) then
          at = at - shape%n_inputs*n_out
          call kernels%accumulate(int(m, c_int), int(n_out, c_int), int(shape%n_inputs, c_int), &
-            d_outputs, inputs, gradient(at))
+            d_outputs, bounded(inputs), gradient(at))
       end if
 
       first = shape%n_units() + 1

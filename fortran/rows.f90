@@ -4,7 +4,7 @@
 module fmdn_rows
    use fmdn_kinds, only: ip, tile_size, wp
    use fmdn_random, only: fill_normal, for_noise, random_stream, stream_of
-   use fmdn_scaling, only: centre_and_scale
+   use fmdn_scaling, only: centre_and_scale, standardised
    use fmdn_splits, only: fold_of, role_weighting, trains
    use fmdn_status, only: status_ok, status_out_of_memory
    implicit none (type, external)
@@ -131,9 +131,9 @@ contains
             end if
             row = row + data%noise_sd*noise
          end if
-         tiles%inputs(t, :, tile) = (row - scales%input_centre)/scales%input_scale
-         tiles%targets(t, :, tile) = (data%targets(:, order(i)) - scales%target_centre) &
-            /scales%target_scale
+         tiles%inputs(t, :, tile) = standardised(row, scales%input_centre, scales%input_scale)
+         tiles%targets(t, :, tile) = standardised(data%targets(:, order(i)), scales%target_centre, &
+            scales%target_scale)
          tiles%weights(t, tile) = data%weights(order(i))
          tiles%roles(t, tile) = data%roles(order(i))
       end do

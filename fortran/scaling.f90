@@ -5,13 +5,22 @@ module fmdn_scaling
    use fmdn_kinds, only: ip, wp
    implicit none (type, external)
    private
-   public :: centre_and_scale
+   public :: centre_and_scale, standardised
 
    real(wp), parameter :: disagreement = 10
    real(wp), parameter :: mad_to_sd = 1.4826_wp    ! 1/Phi^-1(3/4)
    integer(ip), parameter :: enough_for_median = 10000
+   real(wp), parameter :: farthest = 1.0e15_wp     ! in a network, whose squares stay finite
 
 contains
+
+   !> What the network sees of a value.
+   elemental function standardised(value, centre, scale) result(x)
+      real(wp), intent(in) :: value, centre, scale
+      real(wp) :: x
+
+      x = min(max((value - centre)/scale, -farthest), farthest)
+   end function standardised
 
    !> Centre and scale of a variable from its values; the scale of a constant is zero.
    !> Multiplying the values by a power of two multiplies the results by it, exactly.
@@ -38,7 +47,10 @@ contains
       some = values(::stride)
       median_value = median(some)
       some = abs(some - median_value)
-      robust_scale = mad_to_sd*median(some)
+      ! Where more than half of the values are equal, the deviation of the others counts.
+      if (.not. median(some) > 0) some = pack(some, some > 0)
+      robust_scale = 0
+      if (size(some) > 0) robust_scale = mad_to_sd*median(some)
       if (robust_scale > 0 .and. scale/disagreement > robust_scale) then
          centre = median_value
          scale = robust_scale

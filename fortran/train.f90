@@ -137,7 +137,7 @@ contains
       real(wp) :: again
 
       ! A search that ran out of trials may take an earlier one: the monitor loss is not of this x.
-      if (abs(self%last_loss - f) > 0) then
+      if (.not. abs(self%last_loss - f) <= 0) then
          call loss_and_gradient(self%kernels, self%member, x, self%tiles, self%fold, &
             self%interrupt, self%work, again, self%monitor_loss, self%gradient)
       end if

@@ -270,9 +270,7 @@ def plan_committee(
         COVARIANCES[covariance],
         int(linear_path),
     )
-    _check(
-        _core.fmdn_plan_committee(*arguments, np.zeros(0, dtype=np.int64), sizes)
-    )
+    _check(_core.fmdn_plan_committee(*arguments, np.zeros(0, dtype=np.int64), sizes))
     layout = np.zeros(sizes[0], dtype=np.int64)
     _check(_core.fmdn_plan_committee(*arguments, layout, sizes))
     return layout, np.zeros(sizes[1])
@@ -543,9 +541,7 @@ def mixture_cdf(
     return p
 
 
-def mixture_quantile(
-    weights: Array, means: Array, factors: Array, q: Array
-) -> Array:
+def mixture_quantile(weights: Array, means: Array, factors: Array, q: Array) -> Array:
     """Quantiles at probabilities q (m,), one target: (n, m)."""
     x = np.zeros((len(weights), q.size))
     _check(
@@ -577,9 +573,7 @@ def mixture_sample(
     n, _, c = means.shape
     samples = np.zeros((n, size, c))
     _check(
-        _core.fmdn_mixture_sample(
-            *_mixture(weights, means, factors), seed, samples.T
-        )
+        _core.fmdn_mixture_sample(*_mixture(weights, means, factors), seed, samples.T)
     )
     return samples
 
@@ -654,7 +648,9 @@ def read_file(path: str | os.PathLike) -> list[Entry]:
         try:
             words = names[part[0]].tobytes().decode(), text[part[3]].tobytes().decode()
         except UnicodeDecodeError as error:
-            raise ModelFileError(f"{path}: a name or text is not UTF-8: {error}") from None
+            raise ModelFileError(
+                f"{path}: a name or text is not UTF-8: {error}"
+            ) from None
         entries.append(
             (words[0], layout[part[1]].copy(), parameters[part[2]].copy(), words[1])
         )

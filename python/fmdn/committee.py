@@ -183,9 +183,7 @@ class Committee:
         self.weighting_losses_ = _boundary.weigh_members(
             self.layout_, self.parameters_, plan.rows, plan.n_threads
         )
-        self.history_ = [
-            _member_history(training, k) for k in np.flatnonzero(trained)
-        ]
+        self.history_ = [_member_history(training, k) for k in np.flatnonzero(trained)]
         self.input_names_ = plan.input_names
         self.target_names_ = plan.target_names
         self._one_target_axis = plan.one_target_axis
@@ -221,7 +219,10 @@ class Committee:
         single = rows.ndim == 1
         rows = np.atleast_2d(rows)
         weights, means, factors = _boundary.posterior(
-            self.layout_, self.parameters_, rows, _boundary.count_threads(self.n_threads)
+            self.layout_,
+            self.parameters_,
+            rows,
+            _boundary.count_threads(self.n_threads),
         )
         return Mixture(
             weights,
@@ -281,7 +282,9 @@ class Committee:
     def score(self, X, y, sample_weight=None) -> float:
         """Give the mean log density: the higher the better, comparable within a problem."""
         log_p = self.log_density(X, y)
-        return float(np.average(log_p, weights=check_weights(sample_weight, len(log_p))))
+        return float(
+            np.average(log_p, weights=check_weights(sample_weight, len(log_p)))
+        )
 
     def _check_inputs(self, inputs, ndim: tuple[int, ...] = (2,)):
         names = columns(inputs)

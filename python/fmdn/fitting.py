@@ -76,7 +76,9 @@ class Plan:
         )
         settings["kernels"] = _cap_kernels(
             settings["kernels"],
-            _distinct_targets(targets, roles, settings["n_members"], settings["kernels"][1]),
+            _distinct_targets(
+                targets, roles, settings["n_members"], settings["kernels"][1]
+            ),
             drawn=isinstance(committee.kernels, tuple),
         )
         for name, given, role in (
@@ -87,7 +89,10 @@ class Plan:
                 continue
             if not isinstance(given, (tuple, list)) or len(given) != 2:
                 raise TypeError(f"{name.strip()} must be a pair (inputs, targets)")
-            if None not in (features, columns(given[0])) and columns(given[0]) != features:
+            if (
+                None not in (features, columns(given[0]))
+                and columns(given[0]) != features
+            ):
                 raise ValueError(f"{name}inputs have other columns than inputs")
             more, of_more, _ = _rows(name, *given, n_inputs, n_targets)
             inputs = np.concatenate([inputs, more])
@@ -96,7 +101,12 @@ class Plan:
             roles = np.concatenate([roles, np.full(len(more), role, roles.dtype)])
 
         rows = Rows(
-            inputs, targets, weights, roles, _noise_sd(noise, n_inputs), settings["seed"]
+            inputs,
+            targets,
+            weights,
+            roles,
+            _noise_sd(noise, n_inputs),
+            settings["seed"],
         )
         layout, parameters = _boundary.plan_committee(
             settings["seed"],
@@ -159,7 +169,9 @@ def _rows(
 ) -> tuple[np.ndarray, np.ndarray, bool]:
     """Inputs (n, n_inputs), targets (n, n_targets), and whether they were given as (n,)."""
     if targets is None:
-        raise ValueError(f"{name}targets: requires y to be passed, but the target y is None")
+        raise ValueError(
+            f"{name}targets: requires y to be passed, but the target y is None"
+        )
     inputs = check_rows(f"{name}inputs", inputs, n_inputs)
     targets = check_array(f"{name}targets", targets, (1, 2))
     one_target_axis = targets.ndim == 1
@@ -214,7 +226,9 @@ def _bounds(name: str, value: Any, most: int) -> tuple[int, int]:
     if not isinstance(value, tuple):
         value = (value, value)
     if len(value) != 2:
-        raise ValueError(f"{name} must be a number or a pair (low, high), got {value!r}")
+        raise ValueError(
+            f"{name} must be a number or a pair (low, high), got {value!r}"
+        )
     low, high = (check_integer(name, bound, 1, most) for bound in value)
     if low > high:
         raise ValueError(f"{name}: the low bound {low} exceeds the high bound {high}")
@@ -241,7 +255,9 @@ def _cap_kernels(kernels: tuple[int, int], most: int, drawn: bool) -> tuple[int,
     few = f"there are only {most} distinct targets to train on"
     if not drawn:
         raise ValueError(f"kernels={kernels[0]} is too many: {few}")
-    warnings.warn(f"kernels={kernels}: {few}; at most {most}", UserWarning, stacklevel=4)
+    warnings.warn(
+        f"kernels={kernels}: {few}; at most {most}", UserWarning, stacklevel=4
+    )
     return min(kernels[0], most), most
 
 
@@ -449,7 +465,9 @@ def _show(bar: Any, training: Training, n_fresh: int) -> None:
     if running.size:
         k = running[-1]
         loss = training.history[k, iterations[k], 1]
-        bar.set_postfix(iteration=int(iterations[k]), monitor=f"{loss:.3f}", refresh=False)
+        bar.set_postfix(
+            iteration=int(iterations[k]), monitor=f"{loss:.3f}", refresh=False
+        )
     bar.update(n_fresh)
     bar.refresh()
 
@@ -491,7 +509,9 @@ def _read_checkpoint(
         known = json.loads(text)
         members, same = known["finished"].items(), known["fingerprint"] == mark
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise ValueError(f"checkpoint: the text of {os.fspath(path)} is damaged") from None
+        raise ValueError(
+            f"checkpoint: the text of {os.fspath(path)} is damaged"
+        ) from None
     if not same:
         raise ValueError(
             f"checkpoint: {os.fspath(path)} belongs to other rows or settings; "

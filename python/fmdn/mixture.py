@@ -176,7 +176,11 @@ class Mixture:
         q = np.asarray(q, dtype=float)
         if not ((q >= 0) & (q <= 1)).all():
             raise ValueError("q must lie between 0 and 1")
-        x = _boundary.mixture_quantile(*self._kernels, np.ascontiguousarray(q.ravel()))
+        order = np.argsort(q, axis=None)
+        x = np.empty((len(self._weights), q.size))
+        x[:, order] = np.maximum.accumulate(  # rounding must not put them out of order
+            _boundary.mixture_quantile(*self._kernels, q.ravel()[order]), axis=1
+        )
         x = np.where(np.abs(x) < np.finfo(float).max, x, np.copysign(np.inf, x))
         return self._values(x, q.shape)
 
@@ -243,7 +247,7 @@ class Mixture:
         return np.sqrt(self.var())
 
     def mode(self) -> np.ndarray:
-        """Point of highest density, climbed to from every kernel's mean.
+        """Point of highest density, climbed to from the kernels' means and crossings.
 
         The climb is the fixed point x = (sum r_k P_k)^-1 sum r_k P_k mu_k with the
         responsibilities r and precisions P at x (Carreira-Perpinan 2000).
@@ -414,7 +418,9 @@ class Mixture:
         if self._flat:
             points = points[..., np.newaxis]
         if points.ndim == 0 or points.shape[-1] != c:
-            raise ValueError(f"x must end in an axis of {c} targets, got {points.shape}")
+            raise ValueError(
+                f"x must end in an axis of {c} targets, got {points.shape}"
+            )
         shape = points.shape[:-1]
         if self._single:
             return points.reshape(1, -1, c), shape
@@ -431,9 +437,7 @@ class Mixture:
         points, shape = self._points(x)
         # Beyond this every kernel's tail is zero; infinities stay out of the core.
         points = np.clip(points[..., 0], -1e300, 1e300)
-        return self._values(
-            _boundary.mixture_cdf(*self._kernels, points, above), shape
-        )
+        return self._values(_boundary.mixture_cdf(*self._kernels, points, above), shape)
 
     def _index(self, name: str) -> int:
         if name not in self.target_names:
@@ -452,23 +456,32 @@ class Mixture:
             raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
 
 
-def _climb(
-    weights: np.ndarray, means: np.ndarray, factors: np.ndarray
-) -> np.ndarray:
+def _climb(weights: np.ndarray, means: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Highest mode of one mixture."""
     precisions = factors @ factors.swapaxes(-1, -2)
     pulled = (precisions @ means[..., np.newaxis])[..., 0]
     log_norm = np.log(np.maximum(weights, np.finfo(float).tiny)) + np.log(
         np.diagonal(factors, axis1=-2, axis2=-1)
     ).sum(axis=-1)
-    narrowest = 1 / np.sqrt(np.diagonal(precisions, axis1=-2, axis2=-1).max(axis=0))
-    x = means.copy()
-    for _ in range(500):
+
+    def log_terms(x: np.ndarray) -> np.ndarray:
         z = np.einsum("kij,pki->pkj", factors, x[:, np.newaxis] - means)
-        log_terms = log_norm - 0.5 * (z**2).sum(axis=-1)
-        largest = log_terms.max(axis=1, keepdims=True)
-        terms = np.exp(log_terms - largest)
-        r = terms / terms.sum(axis=1, keepdims=True)
+        return log_norm - 0.5 * (z**2).sum(axis=-1)
+
+    x = means
+    if means.shape[1] > 1:
+        # Where ridges cross there may be a peak that no kernel's mean leads to.
+        i, j = np.triu_indices(len(means), 1)
+        crossings = np.linalg.solve(
+            precisions[i] + precisions[j], (pulled[i] + pulled[j])[..., np.newaxis]
+        )[..., 0]
+        height = log_terms(crossings).max(axis=1)
+        x = np.concatenate([x, crossings[np.argsort(-height)[:20]]])
+    narrowest = 1 / np.sqrt(np.diagonal(precisions, axis1=-2, axis2=-1).max(axis=0))
+    for _ in range(500):
+        terms = log_terms(x)
+        r = np.exp(terms - terms.max(axis=1, keepdims=True))
+        r /= r.sum(axis=1, keepdims=True)
         new = np.linalg.solve(
             np.einsum("pk,kij->pij", r, precisions), (r @ pulled)[..., np.newaxis]
         )[..., 0]
@@ -476,8 +489,7 @@ def _climb(
         x = new
         if moved <= 1e-12:
             break
-    log_density = largest[:, 0] + np.log(terms.sum(axis=1))
-    return x[np.argmax(log_density)]
+    return x[np.argmax(np.logaddexp.reduce(log_terms(x), axis=1))]
 
 
 def _knots(one: Mixture, per_sd: float) -> np.ndarray:

@@ -135,8 +135,8 @@ contains
       call check_close(x, -37.0471_wp, 1e-4_wp, "quantile of 1e-300")
    end subroutine test_extreme_quantiles
 
-   !> Plateaus between kernels that are narrow and far apart, kernels without weight, and scales from
-   !> 1e-150 to 1e150.
+   !> Plateaus between kernels that are narrow and far apart, kernels without weight, and scales
+   !> from 1e-150 to 1e150.
    subroutine test_hard_quantiles()
       real(wp), parameter :: w(3) = [0.3_wp, 0.0_wp, 0.7_wp]
       real(wp), parameter :: mean(3) = [-1e6_wp, 0.0_wp, 1e6_wp]
@@ -250,6 +250,17 @@ contains
       associate (first_kernel => pack([(i, i=1, n)], [((y(2, i) < 0.5_wp &
             .and. y(1, i) > 0.8_wp), i=1, n)]))
          call check(size(first_kernel) > 1000, "the first kernel is among the samples")
+      end associate
+
+      ! No number of the stream is used twice: how far a sample is from its kernel says nothing of
+      ! the kernel of the next one.
+      do s = 1, n
+         call mixture_sample([0.5_wp, 0.5_wp], reshape([-100.0_wp, 100.0_wp], [1, 2]), &
+            reshape([1.0_wp, 1.0_wp], [1, 1, 2]), stream_of(1_ip, 1, for_samples), s - 1, x(:, s))
+      end do
+      associate (distance => abs(abs(x(1, :n - 1)) - 100), side => sign(1.0_wp, x(1, 2:)))
+         call check_close(sum((distance - sqrt(2/pi))*side)/n, 0.0_wp, &
+            5*sqrt((1 - 2/pi)/n), "samples are independent")
       end associate
 
       ! A sample depends on its number alone.

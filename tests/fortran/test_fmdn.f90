@@ -3,7 +3,11 @@ program test_fmdn
    use, intrinsic :: ieee_arithmetic, only: ieee_positive_inf, ieee_quiet_nan, ieee_value
    use fmdn, only: committee, fit_options, mixture, status_ok, status_text, wp
    use fmdn_check, only: check, check_close, finish
-   use fmdn_examples, only: linear_rows, row_store, same
+   use fmdn_committee, only: committee_view, view_committee
+   use fmdn_examples, only: linear_rows, row_store, same, small_layout
+   use fmdn_file, only: write_model
+   use fmdn_kinds, only: ip
+   use fmdn_mixture, only: full
    use fmdn_status, only: status_cannot_open, status_invalid_argument, status_not_finite, &
       status_too_few_rows
    implicit none (type, external)
@@ -15,6 +19,7 @@ program test_fmdn
 
    rows = linear_rows(3000, 2, 2, 1)
    call test_fit()
+   call test_members()
    call test_mixture()
    call test_files()
    call test_refused()
@@ -49,6 +54,16 @@ contains
       call check_close(posterior%standard_deviation(), [sqrt(0.2_wp), sqrt(0.2_wp)], 0.05_wp, &
          "posterior standard deviation")
    end subroutine test_fit
+
+   !> Members have learnt different things, and do not weigh the same.
+   subroutine test_members()
+      type(committee_view) :: view
+
+      call view_committee(network%layout, network%parameters, view, status)
+      call check(status == status_ok .and. size(view%members) == 3, "three members")
+      call check_close(sum(view%weights), 1.0_wp, 1e-15_wp, "weights of members sum to one")
+      call check(.not. any(abs(view%weights - 1/3.0_wp) < 1e-9_wp), "and differ")
+   end subroutine test_members
 
    !> The answers about a mixture agree with each other.
    subroutine test_mixture()
@@ -96,6 +111,20 @@ contains
          "what was saved is loaded")
       call loaded%load(path, status, name="another", detail=detail)
       call check(status == status_invalid_argument .and. detail /= "", "no committee of that name")
+
+      associate (other => small_layout(3, 1, 2, full, .false.))
+         call write_model(path, 2_ip, reshape([5_ip, size(network%layout, kind=ip), &
+            size(network%parameters, kind=ip), 2_ip, 5_ip, size(other, kind=ip), other(6), 4_ip], &
+            [4, 2]), "firstother", [network%layout, other], [network%parameters, &
+            spread(1.5_wp, 1, int(other(6)))], "{}[12]", status, detail)
+         call check(status == status_ok, "two committees in a file: " // trim(detail))
+         call loaded%load(path, status, name="other", detail=detail)
+         call check(status == status_ok .and. loaded%text == "[12]" .and. &
+            size(loaded%parameters) == other(6), "the second by its name: " // trim(detail))
+         call check(all(same(loaded%parameters, 1.5_wp)), "with its own parameters")
+      end associate
+      call loaded%load(path, status)
+      call check(all(loaded%layout == network%layout), "the first without a name")
       open (newunit=unit, file=path)
       close (unit, status="delete")
       call loaded%load(path, status, detail=detail)
@@ -116,9 +145,9 @@ contains
       call network%posterior([1.0_wp], of_nothing, status)
       call check(status == status_invalid_argument, "refused: an observation of another length")
       call network%posterior([1.0_wp, ieee_value(1.0_wp, ieee_positive_inf)], of_nothing, status)
-      call check(status /= status_ok, "refused: an infinite observation")
+      call check(status == status_not_finite, "refused: an infinite observation")
       call network%posterior([1.0_wp, ieee_value(1.0_wp, ieee_quiet_nan)], of_nothing, status)
-      call check(status /= status_ok, "refused: an observation that is NaN")
+      call check(status == status_not_finite, "refused: an observation that is NaN")
 
       call nothing%fit(rows%inputs, rows%targets(:, :100), options(), status)
       call check(status == status_invalid_argument, "refused: inputs and targets of two lengths")

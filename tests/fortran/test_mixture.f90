@@ -1,5 +1,6 @@
 !> The mixture's loss against its definition, its gradient against central differences, and both
-!> where numbers get out of hand: isotropic, diagonal and full kernels of one to three targets.
+!> where numbers get out of hand: isotropic, diagonal and full kernels of one to three targets, on
+!> every instruction set of this processor.
 program test_mixture
    use fmdn_check, only: check, check_close, finish
    use fmdn_dispatch, only: kernel_set, processor_kernels
@@ -12,20 +13,23 @@ program test_mixture
    implicit none (type, external)
    integer, parameter :: m = 16, n_kernels = 3
    type(kernel_set) :: kernels
-   integer :: covariance, c
-   character(len=40) :: name
+   integer :: level, covariance, c
+   character(len=50) :: name
 
-   kernels = processor_kernels()
-   do covariance = isotropic, full
-      do c = 1, 3
-         write (name, "(2(a,i0))") "covariance ", covariance, ", targets ", c
-         call test_places()
-         call test_loss()
-         call test_gradient()
-         call test_example_weights()
-         call test_clamp()
-         call test_extremes()
-         call test_mixture_of_outputs()
+   do level = 0, 4
+      kernels = processor_kernels(highest=level)
+      if (kernels%level /= level) cycle
+      do covariance = isotropic, full
+         do c = 1, 3
+            write (name, "(3(a,i0))") "level ", level, ", covariance ", covariance, ", targets ", c
+            call test_places()
+            call test_loss()
+            call test_gradient()
+            call test_example_weights()
+            call test_clamp()
+            call test_extremes()
+            call test_mixture_of_outputs()
+         end do
       end do
    end do
    call test_precision_factor()

@@ -56,6 +56,8 @@ contains
       n = int(n_network_parameters(shape))
       parameters = 0.7_wp*normals(n, 1)
       inputs = reshape(normals(size(inputs), 2), [m, n_inputs])
+      inputs(3, 1) = 12
+      inputs(4, 2) = -1e3_wp
       d_outputs = reshape(normals(size(d_outputs), 3), [m, n_outputs])
       allocate (units(m, shape%n_units()), d_units(m, shape%n_units()), gradient(n))
       units = 0
@@ -109,10 +111,11 @@ contains
          end do
          outputs(example, :) = below
          if (.not. shape%linear_path) cycle
-         do i = 1, n_outputs
-            do j = 1, n_inputs
+         do j = 1, n_inputs
+            do i = 1, n_outputs
                outputs(example, i) = outputs(example, i) &
-                  + parameters(at + (j - 1)*n_outputs + i)*inputs(example, j)
+                  + parameters(at + (j - 1)*n_outputs + i)*min(max(inputs(example, j), -10.0_wp), &
+                  10.0_wp)
             end do
          end do
       end do

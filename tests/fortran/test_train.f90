@@ -26,6 +26,7 @@ program test_train
    real(wp), allocatable :: parameters(:), history(:, :)
    integer(ip) :: outcome(n_outcome)
    integer(ip), volatile :: interrupt
+   integer :: i
 
    kernels = processor_kernels()
    interrupt = 0
@@ -34,7 +35,9 @@ program test_train
    call test_max_iter()
    call test_threads()
    call test_interrupted_before()
-   call test_interrupted_on_the_way()
+   do i = 1, 5
+      call test_interrupted_on_the_way(i)
+   end do
    call test_failures()
    call finish()
 
@@ -179,7 +182,8 @@ contains
    end subroutine test_interrupted_before
 
    !> Another thread raises the interrupt after some iterations; the best so far is kept.
-   subroutine test_interrupted_on_the_way()
+   subroutine test_interrupted_on_the_way(after)
+      integer, intent(in) :: after
       integer(ip) :: iterations
       integer :: i
 
@@ -188,18 +192,18 @@ contains
       !$omp section
       call train(100000, 0, 0.0_wp, 1)
       !$omp section
-      do i = 1, 1000
+      do i = 1, 10000
          call sleep_briefly()
          !$omp atomic read
          iterations = outcome(at_iterations)
-         if (iterations >= 3) exit
+         if (iterations >= after) exit
       end do
       !$omp atomic write
       interrupt = 1
       !$omp end parallel sections
       interrupt = 0
       call check(outcome(at_reason) == stopped_interrupted, "interrupted on the way")
-      call check(outcome(at_iterations) >= 3 .and. outcome(at_iterations) < 90000, "soon")
+      call check(outcome(at_iterations) >= after .and. outcome(at_iterations) < 90000, "soon")
       associate (losses => losses_at(parameters))
          call check(same(losses(2), history(at_monitor_loss, outcome(at_best))), &
             "the best so far is kept")
@@ -212,7 +216,7 @@ contains
       call system_clock(start, rate)
       do
          call system_clock(now)
-         if (now - start > rate/100) exit
+         if (now - start > rate/1000) exit
       end do
    end subroutine sleep_briefly
 

@@ -29,7 +29,7 @@ def seed():
 
 @pytest.fixture(scope="session")
 def rows():
-    """Inputs (300, 3) and targets (300, 2) that depend on them, smoothly but for noise."""
+    """Inputs (300, 3) and targets (300, 2) that depend on them, with noise."""
     rng = np.random.default_rng(7)
     inputs = rng.normal(size=(300, 3)) * [1, 10, 0.01]
     targets = np.column_stack([np.sin(inputs[:, 0]), 1e3 + inputs[:, 1]])

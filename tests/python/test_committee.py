@@ -23,7 +23,7 @@ def member_losses(committee, inputs, targets):
     return np.array([-one.logpdf(targets[:, np.newaxis]).mean() for one in members])
 
 
-# --- Shapes and units -------------------------------------------------------------------
+# --- Shapes and units -----------------------------------------------------------------
 
 
 def test_answers_have_the_shape_of_the_targets(rows, quick):
@@ -59,7 +59,9 @@ def test_log_density_is_that_of_the_posterior(committee, rows):
     assert committee.score(inputs, targets) == pytest.approx(log_p.mean(), rel=1e-14)
     weights = np.arange(300.0)
     expected = (weights * log_p).sum() / weights.sum()
-    assert committee.score(inputs, targets, weights) == pytest.approx(expected, rel=1e-12)
+    assert committee.score(inputs, targets, weights) == pytest.approx(
+        expected, rel=1e-12
+    )
 
 
 def test_density_integrates_to_one_in_the_targets_units(rows, quick):
@@ -85,7 +87,7 @@ def test_committee_is_the_mixture_of_its_members(committee, rows):
     np.testing.assert_allclose(post.pdf(targets[:7, np.newaxis]), combined, rtol=1e-12)
 
 
-# --- Sizes ------------------------------------------------------------------------------
+# --- Sizes ----------------------------------------------------------------------------
 
 
 def test_explicit_sizes_mean_exactly_these(rows):
@@ -116,7 +118,7 @@ def test_drawn_sizes_fill_their_range(rows):
     assert set(sizes.kernels) == {1, 2, 3}
 
 
-# --- Who trains, who monitors, who weighs -------------------------------------------------
+# --- Who trains, who monitors, who weighs ---------------------------------------------
 
 
 @pytest.mark.parametrize("n", [5, 6, 7, 11, 30, 500])
@@ -170,7 +172,10 @@ def test_a_weighting_set_weighs(rows, quick):
     losses = member_losses(committee, *own)
     np.testing.assert_allclose(committee.weighting_losses_, losses, rtol=1e-9)
     both = Committee(**quick).fit(
-        inputs[50:], targets[50:], weighting=own, monitor=(inputs[50:60], targets[50:60])
+        inputs[50:],
+        targets[50:],
+        weighting=own,
+        monitor=(inputs[50:60], targets[50:60]),
     )
     np.testing.assert_allclose(
         both.weighting_losses_, member_losses(both, *own), rtol=1e-9
@@ -207,7 +212,7 @@ def test_rows_of_no_weight_are_as_good_as_not_there(rows, quick):
 
 
 def test_noise_is_what_the_posterior_is_wide_of(quick):
-    """Inputs that say everything, measured with an error of 0.5: sd is 0.5/sqrt(1.25)."""
+    """m ~ N(0, 1), measured with an error of 0.5: the sd is 0.5/sqrt(1.25)."""
     models = np.random.default_rng(5).normal(size=(2000, 1))
     settings = quick | {"kernels": 1, "max_iter": 200}
     posts = []
@@ -221,7 +226,7 @@ def test_noise_is_what_the_posterior_is_wide_of(quick):
     assert posts[0].mean() == pytest.approx(1 / 1.25, abs=0.1 * posts[0].std())
 
 
-# --- History ------------------------------------------------------------------------------
+# --- History --------------------------------------------------------------------------
 
 
 def test_history_tells_how_each_member_was_trained(rows, quick):
@@ -263,7 +268,7 @@ def test_progress_shows_every_member(rows, quick, capsys):
     assert "wave, depth" in shown and "3/3" in shown
 
 
-# --- Names --------------------------------------------------------------------------------
+# --- Names ----------------------------------------------------------------------------
 
 
 def test_names(rows, quick):
@@ -275,7 +280,10 @@ def test_names(rows, quick):
     from_prior = Committee(**settings).fit(*rows, prior=prior)
     assert from_prior.target_names_ == ["a", "b"]
     named = Committee(**settings).fit(
-        *rows, prior=prior, target_names=("x", "y"), input_names=np.array(["p", "q", "r"])
+        *rows,
+        prior=prior,
+        target_names=("x", "y"),
+        input_names=np.array(["p", "q", "r"]),
     )
     assert named.target_names_ == ["x", "y"] and named.input_names_ == ["p", "q", "r"]
     assert named.posterior(rows[0]).marginal("y").target_names == ["y"]
@@ -295,17 +303,21 @@ def test_data_frames(rows, quick):
     np.testing.assert_array_equal(committee.predict(inputs), arrays.predict(rows[0]))
     one = committee.posterior(inputs.iloc[3])
     np.testing.assert_array_equal(one.mean(), committee.predict(inputs)[3])
-    with pytest.raises(ValueError, match="feature names.*'east'.*'up', 'north', 'east'"):
+    with pytest.raises(
+        ValueError, match="feature names.*'east'.*'up', 'north', 'east'"
+    ):
         committee.predict(inputs[["up", "north", "east"]])
     with pytest.raises(ValueError, match="monitor inputs have other columns"):
-        committee.fit(inputs, targets, monitor=(inputs[["up", "north", "east"]], targets))
+        committee.fit(
+            inputs, targets, monitor=(inputs[["up", "north", "east"]], targets)
+        )
     series = Committee(**quick | {"max_iter": 0}).fit(inputs, targets["depth"])
     assert series.target_names_ == ["depth"]
     assert not hasattr(arrays, "feature_names_in_")
     assert not hasattr(committee.fit(*rows), "feature_names_in_")
 
 
-# --- Settings ------------------------------------------------------------------------------
+# --- Settings -------------------------------------------------------------------------
 
 
 def test_settings_are_stored_and_changed():
@@ -337,8 +349,9 @@ def test_caller_keeps_its_arrays(rows, quick):
     np.testing.assert_array_equal(targets, before[1])
     as_rows = Committee(**quick).fit(*rows, noise=0.1)
     np.testing.assert_array_equal(committee.parameters_, as_rows.parameters_)
-    integers = Committee(**quick | {"max_iter": 1}).fit(np.arange(60).reshape(20, 3),
-                                                        np.arange(20, dtype=np.int8))
+    integers = Committee(**quick | {"max_iter": 1}).fit(
+        np.arange(60).reshape(20, 3), np.arange(20, dtype=np.int8)
+    )
     assert np.isfinite(integers.predict(np.zeros((1, 3), dtype=np.float32))).all()
 
 

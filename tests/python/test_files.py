@@ -35,7 +35,7 @@ def signed(data):
 
 
 def same(one, other):
-    """Do both give the same bits for everything that a committee is?"""
+    """Say that both give the same bits for everything that a committee is."""
     inputs = np.random.default_rng(0).normal(size=(5, one.n_features_in_))
     np.testing.assert_array_equal(one.layout_, other.layout_)
     np.testing.assert_array_equal(one.parameters_, other.parameters_)
@@ -56,12 +56,14 @@ def same_mixture(one, other):
     np.testing.assert_array_equal(one.mean(), other.mean())
 
 
-# --- Identity -----------------------------------------------------------------------------
+# --- Identity -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal", "isotropic"])
 @pytest.mark.parametrize("n_targets", [0, 1, 2])
-def test_saving_and_loading_changes_nothing(covariance, n_targets, rows, quick, tmp_path):
+def test_saving_and_loading_changes_nothing(
+    covariance, n_targets, rows, quick, tmp_path
+):
     inputs, targets = rows
     targets = targets[:, 0] if n_targets == 0 else targets[:, :n_targets]
     made = Committee(**quick, covariance=covariance, linear_path=n_targets == 1)
@@ -163,7 +165,7 @@ def test_a_deep_copy_is_on_its_own(committee):
     np.testing.assert_array_equal(committee.parameters_, before)
 
 
-# --- Damage -------------------------------------------------------------------------------
+# --- Damage ---------------------------------------------------------------------------
 
 
 def refused(path, data, message):
@@ -215,7 +217,11 @@ def test_files_of_a_newer_version(file, tmp_path):
 
 EDITS = [
     (rb'block "network"', b'block "retwork"', 'block "retwork".*does not know'),
-    (rb'block "input scale" version 1', b'block "input scale" version 2', "input scale"),
+    (
+        rb'block "input scale" version 1',
+        b'block "input scale" version 2',
+        "input scale",
+    ),
     (rb"(members) \d+", rb"\1 7", "the file|layout"),
     (rb"(members) \d+", rb"\1 2000000000", "the file|layout"),
     (rb"(inputs) \d+", rb"\1 2000000000", "the file|layout"),
@@ -225,7 +231,11 @@ EDITS = [
     (rb"(text) \d+", rb"\1 -1", "the file is damaged.*line"),
     (rb"committees 1", b"committees 0", "the file is damaged.*line 2"),
     (rb"E\+00", b"E+999", "the file is damaged.*finite real number"),
-    (rb"(reals \d+\n *)[-+0-9.E]+", rb"\1NaN", "the file is damaged.*finite real number"),
+    (
+        rb"(reals \d+\n *)[-+0-9.E]+",
+        rb"\1NaN",
+        "the file is damaged.*finite real number",
+    ),
 ]
 
 
@@ -264,7 +274,9 @@ def test_a_committee_without_a_text_has_numbered_names(committee, tmp_path, rows
 def test_an_unknown_optional_block_is_carried_through(file, committee, tmp_path, rows):
     """What a newer version adds and does not need."""
     whole = file.read_bytes()
-    block = b'block "novelty" version 3 optional integers 2 reals 3\n7 -8\n1.5 2 -1E-300\n'
+    block = (
+        b'block "novelty" version 3 optional integers 2 reals 3\n7 -8\n1.5 2 -1E-300\n'
+    )
     blocks = int(re.search(rb"blocks (\d+)", whole)[1])
     edited = whole.replace(b"blocks %d" % blocks, b"blocks %d" % (blocks + 1))
     edited = edited.replace(b'block "network"', block + b'block "network"', 1)
@@ -277,7 +289,7 @@ def test_an_unknown_optional_block_is_carried_through(file, committee, tmp_path,
     assert len(more.parameters_) == len(committee.parameters_) + 3
 
 
-# --- Atomic -------------------------------------------------------------------------------
+# --- Atomic ---------------------------------------------------------------------------
 
 
 def test_paths_that_lead_nowhere(committee, tmp_path):

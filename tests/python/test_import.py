@@ -49,7 +49,9 @@ import numpy as np
 import fmdn
 
 prior = fmdn.Prior(x=fmdn.Uniform(0, 1), y=fmdn.Normal(0, 1))
-samples = fmdn.simulate(prior, lambda m: m @ [[1, 1], [1, -1]], 100, seed=1, vectorised=True)
+samples = fmdn.simulate(
+    prior, lambda m: m @ [[1, 1], [1, -1]], 100, seed=1, vectorised=True
+)
 inversion = fmdn.Inversion(samples, fmdn.GaussianNoise(0.1), ["x", ("x", "y")],
                            n_members=2, max_iter=5).fit()
 post = inversion.posterior([0.5, 0.5])

@@ -22,7 +22,7 @@ def data(n=400):
     return inputs, np.tanh(inputs[:, 0]) + 0.2 * rng.normal(size=n)
 
 
-# --- Ctrl-C -------------------------------------------------------------------------------
+# --- Ctrl-C ---------------------------------------------------------------------------
 
 INTERRUPTED = """
 import json, signal, sys, time
@@ -119,7 +119,7 @@ def test_whatever_stops_a_training_keeps_what_was_trained(tmp_path, monkeypatch)
     assert np.isfinite(committee.score(*data()))
 
 
-# --- Checkpoints ---------------------------------------------------------------------------
+# --- Checkpoints ----------------------------------------------------------------------
 
 SETTINGS = {"n_members": 24, "hidden": (4, 8), "kernels": (2, 3), "max_iter": 60}
 LONG = SETTINGS | {"max_iter": 400, "patience": None}
@@ -130,7 +130,8 @@ import numpy as np
 from fmdn import Committee
 
 settings = json.loads(sys.argv[1])
-settings["hidden"], settings["kernels"] = map(tuple, (settings["hidden"], settings["kernels"]))
+settings["hidden"] = tuple(settings["hidden"])
+settings["kernels"] = tuple(settings["kernels"])
 rng = np.random.default_rng(2)
 inputs = rng.normal(size=(1500, 4))
 targets = np.tanh(inputs[:, 0]) + 0.2 * rng.normal(size=1500)
@@ -258,7 +259,9 @@ def test_a_checkpoint_of_something_else_is_refused(change, tmp_path):
             "monitor": {"monitor": (inputs, targets)},
         }
         given = values[change]
-    with pytest.raises(ValueError, match=f"checkpoint.*{path.name}.*other rows or settings"):
+    with pytest.raises(
+        ValueError, match=f"checkpoint.*{path.name}.*other rows or settings"
+    ):
         Committee(**settings).fit(inputs, targets, **given, checkpoint=path)
     assert path.read_bytes() == kept
 
@@ -303,7 +306,7 @@ def test_a_checkpoint_that_cannot_be_written_says_so_at_once(tmp_path):
     assert not hasattr(committee, "layout_")
 
 
-# --- Members that fail ---------------------------------------------------------------------
+# --- Members that fail ----------------------------------------------------------------
 
 
 def failing(monkeypatch, lost):

@@ -11,7 +11,9 @@ Y = np.column_stack([np.arange(20.0), np.arange(20.0) ** 2])
 
 
 def small(**settings):
-    return Committee(**{"n_members": 2, "hidden": 2, "kernels": 1, "max_iter": 2} | settings)
+    return Committee(
+        **{"n_members": 2, "hidden": 2, "kernels": 1, "max_iter": 2} | settings
+    )
 
 
 def changed(array, value, *at, kind=float):
@@ -25,7 +27,7 @@ def trained():
     return small().fit(X, Y)
 
 
-# --- Numbers ------------------------------------------------------------------------------
+# --- Numbers --------------------------------------------------------------------------
 
 BAD_NUMBERS = [
     (changed(X, np.nan, 7, 2), ValueError, "contains NaN at row 7, column 2"),
@@ -54,7 +56,9 @@ BAD_NUMBERS = [
 def test_numbers_that_are_none(bad, error, message, trained):
     with pytest.raises(error, match=f"inputs.*{message}"):
         small().fit(bad, Y)
-    targets_message = message.replace("2-D", "1-D or 2-D").replace("row 0, column 1", "")
+    targets_message = message.replace("2-D", "1-D or 2-D").replace(
+        "row 0, column 1", ""
+    )
     with pytest.raises(error, match=f"targets.*{targets_message}"):
         small().fit(X, bad)
     with pytest.raises(error, match=f"monitor inputs.*{message}"):
@@ -84,7 +88,7 @@ def test_sparse_matrices_are_refused():
         small().fit(sparse.csr_array(X), Y)
 
 
-# --- Shapes -------------------------------------------------------------------------------
+# --- Shapes ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,12 @@ def test_sparse_matrices_are_refused():
     [
         (X[:0], Y[:0], {}, r"inputs is empty: 0 sample"),
         (X[:, :0], Y, {}, r"inputs is empty: 0 feature"),
-        (X, Y[:0], {}, r"inputs and targets must have the same number of rows.*20 and 0"),
+        (
+            X,
+            Y[:0],
+            {},
+            r"inputs and targets must have the same number of rows.*20 and 0",
+        ),
         (X, Y[:0, 0], {}, r"the same number of rows.*20 and 0"),
         (X, Y[:, :0], {}, r"targets is empty: 0 feature"),
         (X, Y[:19], {}, r"the same number of rows.*20 and 19"),
@@ -111,13 +120,23 @@ def test_sparse_matrices_are_refused():
         (X, Y, {"sample_weight": np.ones(19)}, "sample_weight must have 20 entries"),
         (X, Y, {"sample_weight": np.ones((20, 1))}, "sample_weight must be 0-D or 1-D"),
         (X, Y, {"sample_weight": changed(Y[:, 0], -1, 6)}, "sample_weight.*at row 6"),
-        (X, Y, {"sample_weight": changed(Y[:, 0], np.nan, 6)}, "sample_weight.*NaN.*row 6"),
+        (
+            X,
+            Y,
+            {"sample_weight": changed(Y[:, 0], np.nan, 6)},
+            "sample_weight.*NaN.*row 6",
+        ),
         (X, Y, {"sample_weight": np.zeros(20)}, "sample_weight is zero everywhere"),
         (X, Y, {"sample_weight": np.arange(20) < 4}, "with weights.*got 4"),
         (X, Y, {"noise": [0.1, 0.2]}, "noise.*2 entries.*3"),
         (X, Y, {"noise": -0.1}, "noise"),
         (X, Y, {"noise": [0, np.nan, 0]}, "noise.*channel 1"),
-        (X, Y, {"prior": Prior(a=Normal(0, 1))}, "prior must have 2 distributions, got 1"),
+        (
+            X,
+            Y,
+            {"prior": Prior(a=Normal(0, 1))},
+            "prior must have 2 distributions, got 1",
+        ),
         (X, Y, {"prior": [Normal(0, 1)] * 3}, "prior must have 2 distributions, got 3"),
         (X, Y, {"target_names": ["a"]}, "target_names must have 2 entries, got 1"),
         (X, Y, {"target_names": ["a", "a"]}, "target_names: 'a' is there twice"),
@@ -135,7 +154,10 @@ def test_shapes_that_do_not_fit(inputs, targets, given, message):
         ({"monitor": X}, "monitor must be a pair"),
         ({"weighting": (X, Y, Y)}, "weighting must be a pair"),
         ({"groups": ["a", 1, *range(18)]}, None),
-        ({"groups": np.array(["a", *range(19)], dtype=object)}, "groups must be labels"),
+        (
+            {"groups": np.array(["a", *range(19)], dtype=object)},
+            "groups must be labels",
+        ),
         ({"prior": Uniform(0, 1)}, "prior must be a Prior or 2 distributions"),
         ({"noise": "loud"}, "noise"),
         ({"checkpoint": 3.5}, "float"),
@@ -166,7 +188,7 @@ def test_asking_with_other_shapes(trained):
         trained.score(X, Y, np.ones(3))
 
 
-# --- Settings -----------------------------------------------------------------------------
+# --- Settings -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -187,7 +209,11 @@ def test_asking_with_other_shapes(trained):
         ({"kernels": -1}, ValueError, "kernels must be at least 1"),
         ({"kernels": None}, TypeError, "kernels must be an integer"),
         ({"kernels": [2, 3]}, TypeError, "kernels must be an integer"),
-        ({"covariance": "spherical"}, ValueError, "covariance must be one of 'isotropic'"),
+        (
+            {"covariance": "spherical"},
+            ValueError,
+            "covariance must be one of 'isotropic'",
+        ),
         ({"covariance": None}, ValueError, "covariance must be one of"),
         ({"covariance": ["full"]}, ValueError, "covariance must be one of"),
         ({"max_iter": -1}, ValueError, "max_iter must be at least 0"),
@@ -227,7 +253,7 @@ def test_bad_input_leaves_a_trained_committee_as_it_is():
     np.testing.assert_array_equal(committee.predict(X), before)
 
 
-# --- Few rows and few distinct targets ------------------------------------------------------
+# --- Few rows and few distinct targets ------------------------------------------------
 
 
 @pytest.mark.parametrize("covariance", ["full", "diagonal", "isotropic"])
@@ -279,7 +305,7 @@ def test_explicit_kernels_beyond_the_distinct_targets_are_refused():
         Committee(2, hidden=2, kernels=8, max_iter=2).fit(X, pairs)
 
 
-# --- Mixtures ------------------------------------------------------------------------------
+# --- Mixtures -------------------------------------------------------------------------
 
 
 def test_mixtures_refuse_what_makes_no_sense(trained):

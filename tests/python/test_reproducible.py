@@ -70,7 +70,9 @@ def executors():
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-@pytest.mark.parametrize("make", [m for _, m in executors()], ids=[n for n, _ in executors()])
+@pytest.mark.parametrize(
+    "make", [m for _, m in executors()], ids=[n for n, _ in executors()]
+)
 def test_any_executor(make, tmp_path):
     with make() as executor:
         for n, settings, given in (CASES["few rows"], CASES["noise"]):
@@ -90,7 +92,9 @@ def test_members_do_not_depend_on_how_many_there_are():
     inputs, targets = data(300)
     five = Committee(**SETTINGS).fit(inputs, targets).posterior(inputs[:3])
     two = Committee(**SETTINGS | {"n_members": 2}).fit(inputs, targets)
-    for one, other in zip(five.members, two.posterior(inputs[:3]).members, strict=False):
+    for one, other in zip(
+        five.members, two.posterior(inputs[:3]).members, strict=False
+    ):
         np.testing.assert_array_equal(one.means, other.means)
 
 
@@ -103,7 +107,9 @@ def test_posteriors_do_not_depend_on_their_neighbours(committee, rows):
         one = committee.posterior(inputs[i])
         for what in ("weights", "means", "covariances"):
             np.testing.assert_array_equal(getattr(one, what), getattr(post[i], what))
-    np.testing.assert_array_equal(committee.posterior(inputs[::-1]).means[::-1], post.means)
+    np.testing.assert_array_equal(
+        committee.posterior(inputs[::-1]).means[::-1], post.means
+    )
 
 
 AFTER_FORK = """
@@ -139,5 +145,5 @@ print("same")
     "fork" not in multiprocessing.get_all_start_methods(), reason="nothing forks here"
 )
 def test_a_forked_child_trains_and_asks(run_python):
-    """OpenMP's threads do not survive a fork; a child that waited for them would hang."""
+    """OpenMP's threads do not survive a fork; who waits for them hangs."""
     assert run_python(AFTER_FORK, timeout=90, OMP_NUM_THREADS="2") == "same\n"

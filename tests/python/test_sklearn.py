@@ -48,7 +48,7 @@ def test_clone_copies_the_settings_only(committee):
 
 
 def test_pipeline(rows, estimator):
-    """The core scales its inputs itself, so that scaling before changes nearly nothing."""
+    """The core scales its inputs itself: scaling before changes nearly nothing."""
     inputs, targets = rows
     pipeline = make_pipeline(StandardScaler(), estimator).fit(inputs, targets)
     alone = clone(estimator).fit(inputs, targets)
@@ -91,6 +91,10 @@ def test_other_tools_give_rows_by_place(rows, estimator):
     for tool in (scaled.fit(inputs, targets), bagged.fit(inputs, targets, weights)):
         assert np.corrcoef(tool.predict(inputs), targets)[0, 1] > 0.99
     importance = permutation_importance(
-        clone(estimator).fit(inputs, targets), inputs, targets, n_repeats=2, random_state=0
+        clone(estimator).fit(inputs, targets),
+        inputs,
+        targets,
+        n_repeats=2,
+        random_state=0,
     )
     assert importance.importances_mean.argmax() == 1  # the target is the second input
