@@ -8,11 +8,12 @@
 !>     print *, posterior%quantile(0.05_wp), posterior%quantile(0.95_wp)
 module fmdn
    use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
-   use fmdn_committee, only: committee_view, fit_committee_scales, plan_committee, &
-      posterior_of_rows => posterior, select_members, train_members, view_committee, weigh_members
+   use fmdn_apply, only: posterior_of_rows => posterior
+   use fmdn_committee, only: committee_view, plan_committee, select_members, view_committee
    use fmdn_evaluate, only: marginal_factors, mixture_cdf, mixture_log_density, mixture_moments, &
       mixture_quantile, mixture_sample
    use fmdn_file, only: model_contents, read_model, write_model
+   use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
    use fmdn_kinds, only: ip, wp
    use fmdn_mixture, only: full
    use fmdn_random, only: for_samples, stream_of

@@ -1,54 +1,30 @@
 !> The boundary: everything the core can do, over plain arrays that the caller owns. C can call
-!> these procedures, f2py reads this file to make the Python module, and old Fortran may use it as
-!> it stands. Sizes come first and by value, `status` last (fmdn_status); arrays are column-major,
-!> so that inputs(n_inputs, n_rows) is C's and NumPy's inputs[n_rows][n_inputs].
+!> these procedures, f2py reads these files to make the Python module, and old Fortran may use them
+!> as they stand. Sizes come first and by value, `status` last (fmdn_status); arrays are
+!> column-major, so that inputs(n_inputs, n_rows) is C's and NumPy's inputs[n_rows][n_inputs].
 !>
-!> A committee crosses as `layout`, `parameters` and a text (fmdn_layout); a mixture as weights,
-!> means and precision factors (fmdn_evaluate). Rows have roles (fmdn_splits).
+!> This file: committees, which cross as `layout` and `parameters` (fmdn_layout). Rows have roles
+!> (fmdn_splits). fmdn_c_mixture has mixtures, fmdn_c_text files and the texts of codes.
 module fmdn_c
-   use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int, c_int64_t
+   use, intrinsic :: iso_c_binding, only: c_double, c_int, c_int64_t
    use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
-   use fmdn_committee, only: committee_view, fit_committee_scales, log_density, plan_committee, &
-      posterior, select_members, train_members, view_committee, weigh_members
+   use fmdn_apply, only: log_density, posterior
+   use fmdn_committee, only: committee_view, plan_committee, select_members, view_committee
    use fmdn_dispatch, only: kernel_set, processor_kernels
-   use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_moments, mixture_quantile, &
-      mixture_sample
-   use fmdn_file, only: model_contents, read_model, write_model
+   use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
    use fmdn_kinds, only: ip, wp
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
-   use fmdn_random, only: for_samples, random_stream, stream_of
    use fmdn_rows, only: data_set, rows_to_train, tile_rows, tiled_rows
    use fmdn_splits, only: role_training, split_rows
-   use fmdn_status, only: status_invalid_argument, status_not_finite, status_ok, &
-      status_out_of_memory, status_text, stop_text
-   use fmdn_train, only: n_history, n_outcome, training_options
+   use fmdn_status, only: status_invalid_argument, status_not_finite, status_ok
+   use fmdn_train, only: training_options
    implicit none (type, external)
    private
-   public :: fmdn_status_text, fmdn_stop_text, fmdn_split_rows, fmdn_plan_committee, &
-      fmdn_describe, fmdn_fit_scales, fmdn_train_members, fmdn_weigh_members, &
-      fmdn_select_members, fmdn_loss_gradient, fmdn_posterior, fmdn_log_density, &
-      fmdn_mixture_log_density, fmdn_mixture_cdf, fmdn_mixture_quantile, fmdn_mixture_moments, &
-      fmdn_mixture_sample, fmdn_file_sizes, fmdn_file_read, fmdn_file_write
+   public :: fmdn_split_rows, fmdn_plan_committee, fmdn_describe, fmdn_fit_scales, &
+      fmdn_train_members, fmdn_weigh_members, fmdn_select_members, fmdn_loss_gradient, &
+      fmdn_posterior, fmdn_log_density
 
 contains
-
-   !> The text of a status code, blank padded.
-   subroutine fmdn_status_text(code, n_text, text) bind(C)
-      integer(c_int), value :: code
-      integer(c_int64_t), value :: n_text
-      character(kind=c_char), intent(inout) :: text(n_text)
-
-      call to_characters(status_text(int(code)), text)
-   end subroutine fmdn_status_text
-
-   !> Why the training of a member stopped, blank padded.
-   subroutine fmdn_stop_text(code, n_text, text) bind(C)
-      integer(c_int), value :: code
-      integer(c_int64_t), value :: n_text
-      character(kind=c_char), intent(inout) :: text(n_text)
-
-      call to_characters(stop_text(int(code)), text)
-   end subroutine fmdn_stop_text
 
    !> Draw the role of each row; rows of one group, numbered from 1, share theirs.
    subroutine fmdn_split_rows(n_rows, groups, n_groups, seed, with_weighting, with_folds, roles, &
@@ -304,198 +280,6 @@ contains
       call log_density(view, parameters, inputs, targets, n_threads, log_p)
    end subroutine fmdn_log_density
 
-   !> log p at n_points for each of n mixtures.
-   subroutine fmdn_mixture_log_density(n_targets, n_kernels, n, weights, means, factors, n_points, &
-      points, n_threads, log_p, status) bind(C)
-      !f2py threadsafe
-      integer(c_int64_t), value :: n_targets, n_kernels, n, n_points
-      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
-      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
-      real(c_double), intent(in) :: points(n_targets, n_points, n)
-      integer(c_int), value :: n_threads
-      real(c_double), intent(inout) :: log_p(n_points, n)
-      integer(c_int), intent(out) :: status
-      integer(ip) :: i, j
-
-      status = status_invalid_argument
-      if (n_threads < 1) return
-      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
-      !$omp shared(n, n_points, weights, means, factors, points, log_p)
-      do i = 1, n
-         do j = 1, n_points
-            log_p(j, i) = mixture_log_density(weights(:, i), means(:, :, i), factors(:, :, :, i), &
-               points(:, j, i))
-         end do
-      end do
-      !$omp end parallel do
-      status = status_ok
-   end subroutine fmdn_mixture_log_density
-
-   !> Probability below (above: above) n_points for each of n one-dimensional mixtures.
-   subroutine fmdn_mixture_cdf(n_kernels, n, weights, means, factors, n_points, points, above, &
-      n_threads, p, status) bind(C)
-      !f2py threadsafe
-      integer(c_int64_t), value :: n_kernels, n, n_points
-      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
-      real(c_double), intent(in) :: factors(n_kernels, n)
-      real(c_double), intent(in) :: points(n_points, n)
-      integer(c_int), value :: above, n_threads
-      real(c_double), intent(inout) :: p(n_points, n)
-      integer(c_int), intent(out) :: status
-      integer(ip) :: i, j
-
-      status = status_invalid_argument
-      if (n_threads < 1) return
-      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
-      !$omp shared(n, n_points, weights, means, factors, points, above, p)
-      do i = 1, n
-         do j = 1, n_points
-            p(j, i) = mixture_cdf(weights(:, i), means(:, i), factors(:, i), points(j, i), &
-               above /= 0)
-         end do
-      end do
-      !$omp end parallel do
-      status = status_ok
-   end subroutine fmdn_mixture_cdf
-
-   !> Quantiles at n_points probabilities for each of n one-dimensional mixtures.
-   subroutine fmdn_mixture_quantile(n_kernels, n, weights, means, factors, n_points, &
-      probabilities, n_threads, quantiles, status) bind(C)
-      !f2py threadsafe
-      integer(c_int64_t), value :: n_kernels, n, n_points
-      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
-      real(c_double), intent(in) :: factors(n_kernels, n)
-      real(c_double), intent(in) :: probabilities(n_points)
-      integer(c_int), value :: n_threads
-      real(c_double), intent(inout) :: quantiles(n_points, n)
-      integer(c_int), intent(out) :: status
-      integer(ip) :: i, j
-
-      status = status_invalid_argument
-      if (n_threads < 1) return
-      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
-      !$omp shared(n, n_points, weights, means, factors, probabilities, quantiles)
-      do i = 1, n
-         do j = 1, n_points
-            quantiles(j, i) = mixture_quantile(weights(:, i), means(:, i), factors(:, i), &
-               probabilities(j))
-         end do
-      end do
-      !$omp end parallel do
-      status = status_ok
-   end subroutine fmdn_mixture_quantile
-
-   !> Mean and covariance of each of n mixtures.
-   subroutine fmdn_mixture_moments(n_targets, n_kernels, n, weights, means, factors, mean, &
-      covariance, status) bind(C)
-      !f2py threadsafe
-      integer(c_int64_t), value :: n_targets, n_kernels, n
-      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
-      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
-      real(c_double), intent(inout) :: mean(n_targets, n), covariance(n_targets, n_targets, n)
-      integer(c_int), intent(out) :: status
-      integer(ip) :: i
-
-      do i = 1, n
-         call mixture_moments(weights(:, i), means(:, :, i), factors(:, :, :, i), mean(:, i), &
-            covariance(:, :, i))
-      end do
-      status = status_ok
-   end subroutine fmdn_mixture_moments
-
-   !> n_samples samples of each of n mixtures; sample j of mixture i depends on (seed, i, j) alone.
-   subroutine fmdn_mixture_sample(n_targets, n_kernels, n, weights, means, factors, seed, &
-      n_samples, samples, status) bind(C)
-      !f2py threadsafe
-      integer(c_int64_t), value :: n_targets, n_kernels, n, seed, n_samples
-      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
-      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
-      real(c_double), intent(inout) :: samples(n_targets, n_samples, n)
-      integer(c_int), intent(out) :: status
-      type(random_stream) :: stream
-      integer(ip) :: i, j
-
-      do i = 1, n
-         stream = stream_of(seed, int(i), for_samples)
-         do j = 1, n_samples
-            call mixture_sample(weights(:, i), means(:, :, i), factors(:, :, :, i), stream, j - 1, &
-               samples(:, j, i))
-         end do
-      end do
-      status = status_ok
-   end subroutine fmdn_mixture_sample
-
-   !> Sizes of a model file: number of committees, and the summed lengths of their names, layouts,
-   !> parameters and texts. `detail` says what is wrong and where, blank padded.
-   subroutine fmdn_file_sizes(n_path, path, sizes, n_detail, detail, status) bind(C)
-      integer(c_int64_t), value :: n_path, n_detail
-      character(kind=c_char), intent(in) :: path(n_path)
-      integer(c_int64_t), intent(inout) :: sizes(5)
-      character(kind=c_char), intent(inout) :: detail(n_detail)
-      integer(c_int), intent(out) :: status
-      type(model_contents) :: contents
-      character(len=200) :: what
-
-      call read_model(to_string(path), contents, status, what)
-      call to_characters(what, detail)
-      if (status /= status_ok) return
-      sizes = [size(contents%sizes, 2, kind=ip), sum(contents%sizes, 2)]
-   end subroutine fmdn_file_sizes
-
-   !> The committees of a model file, one behind the other in arrays of the lengths that
-   !> fmdn_file_sizes gave; entry_sizes: lengths of name, layout, parameters and text of each.
-   subroutine fmdn_file_read(n_path, path, n_entries, entry_sizes, n_names, names, n_layout, &
-      layout, n_parameters, parameters, n_text, text, n_detail, detail, status) bind(C)
-      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text
-      integer(c_int64_t), value :: n_detail
-      character(kind=c_char), intent(in) :: path(n_path)
-      integer(c_int64_t), intent(inout) :: entry_sizes(4, n_entries)
-      character(kind=c_char), intent(inout) :: names(n_names)
-      integer(c_int64_t), intent(inout) :: layout(n_layout)
-      real(c_double), intent(inout) :: parameters(n_parameters)
-      character(kind=c_char), intent(inout) :: text(n_text)
-      character(kind=c_char), intent(inout) :: detail(n_detail)
-      integer(c_int), intent(out) :: status
-      type(model_contents) :: contents
-      character(len=200) :: what
-
-      call read_model(to_string(path), contents, status, what)
-      call to_characters(what, detail)
-      if (status /= status_ok) return
-      status = status_invalid_argument
-      if (size(contents%sizes, 2) /= n_entries) return
-      if (any(sum(contents%sizes, 2) /= [n_names, n_layout, n_parameters, n_text])) return
-      entry_sizes = contents%sizes
-      call to_characters(contents%names, names)
-      layout = contents%layout
-      parameters = contents%parameters
-      call to_characters(contents%text, text)
-      status = status_ok
-   end subroutine fmdn_file_read
-
-   !> Write committees, laid out as fmdn_file_read gives them, into a file, whole or not at all.
-   subroutine fmdn_file_write(n_path, path, n_entries, entry_sizes, n_names, names, n_layout, &
-      layout, n_parameters, parameters, n_text, text, n_detail, detail, status) bind(C)
-      integer(c_int64_t), value :: n_path, n_entries, n_names, n_layout, n_parameters, n_text
-      integer(c_int64_t), value :: n_detail
-      character(kind=c_char), intent(in) :: path(n_path)
-      integer(c_int64_t), intent(in) :: entry_sizes(4, n_entries)
-      character(kind=c_char), intent(in) :: names(n_names)
-      integer(c_int64_t), intent(in) :: layout(n_layout)
-      real(c_double), intent(in) :: parameters(n_parameters)
-      character(kind=c_char), intent(in) :: text(n_text)
-      character(kind=c_char), intent(inout) :: detail(n_detail)
-      integer(c_int), intent(out) :: status
-      character(len=200) :: what
-
-      status = status_invalid_argument
-      if (n_entries < 1 .or. any(entry_sizes < 0)) return
-      if (any(sum(entry_sizes, 2) /= [n_names, n_layout, n_parameters, n_text])) return
-      call write_model(to_string(path), n_entries, entry_sizes, to_string(names), layout, &
-         parameters, to_string(text), status, what)
-      call to_characters(what, detail)
-   end subroutine fmdn_file_write
-
    !> The rows as the core takes them; refuses what it cannot use.
    subroutine gather(inputs, targets, weights, roles, noise_sd, seed, data, status)
       real(wp), intent(in), target, contiguous :: inputs(:, :), targets(:, :), weights(:)
@@ -520,27 +304,5 @@ contains
       data%seed = seed
       status = status_ok
    end subroutine gather
-
-   pure function to_string(characters) result(string)
-      character(kind=c_char), intent(in) :: characters(:)
-      character(len=size(characters)) :: string
-      integer :: i
-
-      do i = 1, size(characters)
-         string(i:i) = characters(i)
-      end do
-   end function to_string
-
-   !> Copy, blank padded or cut.
-   pure subroutine to_characters(string, characters)
-      character(len=*), intent(in) :: string
-      character(kind=c_char), intent(inout) :: characters(:)
-      integer :: i
-
-      do i = 1, size(characters)
-         characters(i) = " "
-         if (i <= len(string)) characters(i) = string(i:i)
-      end do
-   end subroutine to_characters
 
 end module fmdn_c

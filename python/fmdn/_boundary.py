@@ -1,8 +1,8 @@
 """The only importer of the compiled core.
 
-Everything that crosses is checked here: dtypes, shapes and finiteness on the way in,
-status codes on the way out. Arrays are C-ordered float64 with the row first; the core
-sees the same bytes with the row last.
+This file: status codes that become exceptions, and committees; mixtures and
+files have files of their own beside it. Arrays are C-ordered float64 with the row
+first; the core sees the same bytes with the row last.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-# Threads of the core that wait must not spin: machines are shared, with BLAS and others.
+from .checks import Array, check_array, check_rows
+from .threads import count_threads
+
+# Threads that wait must not spin: machines are shared, with BLAS and with others.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-from fmdn._core import fmdn_c as _core  # noqa: E402
+from ._core import fmdn_c as _core  # noqa: E402
+from ._core import fmdn_c_text as _texts  # noqa: E402
 
 COVARIANCES = {"isotropic": 1, "diagonal": 2, "full": 3}
 HISTORY = (
@@ -29,11 +32,8 @@ HISTORY = (
     "seconds",
 )
 NO_FOLD, MONITOR, TRAINING = 0, -1, -2  # roles of rows that are in no fold
-MAX_THREADS = 1024  # the OpenMP runtime ends the process where it cannot make them
 OUT_OF_MEMORY, INTERRUPTED, CANNOT_OPEN, CANNOT_WRITE = 2, 3, 8, 9  # status codes
 STOPPED_INTERRUPTED, STOPPED_FAILED = 6, 7
-
-Array = np.ndarray
 
 
 class FmdnError(RuntimeError):
@@ -44,127 +44,14 @@ class ModelFileError(FmdnError, ValueError):
     """A model file whose contents cannot be used."""
 
 
-# --- Threads -----------------------------------------------------------------------
+# --- Status codes ---------------------------------------------------------------------
 
 
-_forked = False
-
-
-def _after_fork() -> None:
-    # The OpenMP runtime's threads do not survive a fork; one thread always works.
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def count_threads(n_threads: int | None = None) -> int:
-    """Threads to use: those asked for, else OMP_NUM_THREADS, else all cores."""
-    if _forked:
-        return 1
-    if n_threads is not None:
-        return check_integer("n_threads", n_threads, 1, MAX_THREADS)
-    setting = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    if setting.isdigit() and int(setting) > 0:
-        return min(int(setting), MAX_THREADS)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-# --- Arguments ---------------------------------------------------------------------
-
-
-def check_integer(name: str, value: Any, least: int, most: int = 2**31 - 1) -> int:
-    """Give `value` as an int between `least` and `most`, or say what is wrong with it."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    number = int(value.__index__())
-    if not least <= number <= most:
-        bound = f"at least {least}" if number < least else f"at most {most}"
-        raise ValueError(f"{name} must be {bound}, got {number}")
-    return number
-
-
-def check_array(name: str, value: Any, ndim: tuple[int, ...]) -> Array:
-    """Give `value` as a C-ordered float64 array of finite numbers."""
-    if hasattr(value, "toarray"):
-        raise TypeError(f"{name} is a sparse matrix; dense data is required")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name} cannot be made an array: {error}") from None
-    if array.dtype.kind == "c":
-        raise ValueError(f"{name}: Complex data not supported")
-    if array.dtype.kind == "O":
-        array = _numbers(name, array)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
-    if array.ndim not in ndim:
-        wanted = " or ".join(f"{n}-D" for n in ndim)
-        hint = ""
-        if array.ndim == 1 and 2 in ndim:
-            hint = ". Reshape your data to (n, 1) or (1, n)"
-        raise ValueError(f"{name} must be {wanted}, got shape {array.shape}{hint}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
-    wrong = ~np.isfinite(array)
-    if np.ma.isMA(value):
-        wrong |= np.ma.getmaskarray(value)
-    if wrong.any():
-        at = np.unravel_index(np.argmax(wrong), array.shape)
-        what = "NaN" if np.isnan(array[at]) else "inf"
-        what = "a masked value" if np.isfinite(array[at]) else what
-        raise ValueError(f"{name} contains {what} at {_place(at)}")
-    return array
-
-
-def _numbers(name: str, array: Array) -> Array:
-    """Give an array of Python objects as one of floats, if all of them are numbers."""
-    numbers = np.empty(array.shape)
-    for at, entry in np.ndenumerate(array):
-        try:
-            if isinstance(entry, (str, bytes)):
-                raise TypeError("argument must be a number, not a string")
-            numbers[at] = np.nan if entry is None else float(entry)
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{name} must be numbers, got {entry!r} at {_place(at)}: {error}"
-            ) from None
-    return numbers
-
-
-def _place(at: tuple[int, ...]) -> str:
-    if len(at) > 2:
-        return f"index {tuple(map(int, at))}"
-    names = ("row", "column")
-    return ", ".join(f"{name} {i}" for name, i in zip(names, at, strict=False))
-
-
-def check_rows(name: str, value: Any, n_columns: int | None = None) -> Array:
-    """Give `value` as an (n, n_columns) array with at least one row and one column."""
-    array = check_array(name, value, (2,))
-    if array.shape[0] == 0:
-        raise ValueError(f"{name} is empty: 0 sample(s) (shape={array.shape})")
-    if array.shape[1] == 0:
-        raise ValueError(
-            f"{name} is empty: 0 feature(s) (shape={array.shape}) while a minimum of 1 "
-            "is required."
-        )
-    if n_columns is not None and array.shape[1] != n_columns:
-        raise ValueError(
-            f"{name} has {array.shape[1]} features, but {n_columns} features are "
-            "expected as input"
-        )
-    return array
-
-
-def _check(status: int, detail: str = "") -> None:
+def check_status(status: int, detail: str = "") -> None:
     """Raise what a status code means."""
     if status == 0:
         return
-    text = _text(_core.fmdn_status_text, status)
+    text = text_of(_texts.fmdn_status_text, status)
     message = f"{detail or text}"
     if status == OUT_OF_MEMORY:
         raise MemoryError(message)
@@ -173,7 +60,7 @@ def _check(status: int, detail: str = "") -> None:
     raise FmdnError(message)
 
 
-def _text(function: Callable, code: int) -> str:
+def text_of(function: Callable, code: int) -> str:
     buffer = np.full(200, b" ", dtype="S1")
     function(code, buffer)
     return buffer.tobytes().decode().strip()
@@ -181,7 +68,7 @@ def _text(function: Callable, code: int) -> str:
 
 def stop_text(code: int) -> str:
     """Say why the training of a member stopped."""
-    return _text(_core.fmdn_stop_text, code)
+    return text_of(_texts.fmdn_stop_text, code)
 
 
 # --- Committees --------------------------------------------------------------------
@@ -233,7 +120,7 @@ def split_rows(
     """Draw the roles of rows whose groups are numbered from 0."""
     roles = np.zeros(groups.size, dtype=np.intc)
     numbered = np.ascontiguousarray(groups, dtype=np.int64) + 1
-    _check(
+    check_status(
         _core.fmdn_split_rows(
             numbered,
             int(numbered.max()),
@@ -256,7 +143,7 @@ def plan_committee(
     covariance: str,
     linear_path: bool,
 ) -> tuple[Array, Array]:
-    """Draw sizes; `hidden` and `kernels` as (low, high). Layout and empty parameters."""
+    """Draw sizes, `hidden` and `kernels` as (low, high): layout, empty parameters."""
     low, high = np.array(hidden, dtype=np.intc).T.copy()
     sizes = np.zeros(2, dtype=np.int64)
     arguments = (
@@ -270,9 +157,11 @@ def plan_committee(
         COVARIANCES[covariance],
         int(linear_path),
     )
-    _check(_core.fmdn_plan_committee(*arguments, np.zeros(0, dtype=np.int64), sizes))
+    check_status(
+        _core.fmdn_plan_committee(*arguments, np.zeros(0, dtype=np.int64), sizes)
+    )
     layout = np.zeros(sizes[0], dtype=np.int64)
-    _check(_core.fmdn_plan_committee(*arguments, layout, sizes))
+    check_status(_core.fmdn_plan_committee(*arguments, layout, sizes))
     return layout, np.zeros(sizes[1])
 
 
@@ -284,18 +173,18 @@ def describe(layout: Array, parameters: Array) -> Description:
         n_members = int(sizes[2]) or n_members
         members = np.zeros((7, n_members), dtype=np.int64, order="F")
         weights = np.zeros(n_members)
-        _check(_core.fmdn_describe(layout, parameters, sizes, members, weights))
+        check_status(_core.fmdn_describe(layout, parameters, sizes, members, weights))
     return Description(*(int(size) for size in sizes), *members, weights)
 
 
 def fit_scales(layout: Array, parameters: Array, rows: Rows) -> None:
     """Write the scales that the rows ask for into the parameters."""
-    _check(_core.fmdn_fit_scales(layout, parameters, *rows.arguments()))
+    check_status(_core.fmdn_fit_scales(layout, parameters, *rows.arguments()))
 
 
 @dataclass
 class Training:
-    """Members in training: what the core writes as it goes on, and the way to stop it."""
+    """Members in training: what the core writes meanwhile, and how to stop it."""
 
     history: Array  # (n_members, max_iter + 1, len(HISTORY))
     outcome: Array  # (n_members, 3): why it stopped, iterations, best iteration
@@ -356,7 +245,7 @@ def train_members(
                 training.history.T,
                 training.outcome.T,
             )
-            _check(status)
+            check_status(status)
         except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
             failure.append(error)
 
@@ -385,7 +274,7 @@ def weigh_members(
 ) -> Array:
     """Write the members' weights into the parameters; their mean losses in nats."""
     losses = np.zeros(describe(layout, parameters).n_members)
-    _check(
+    check_status(
         _core.fmdn_weigh_members(
             layout, parameters, *rows.arguments(), rows.seed, n_threads, losses
         )
@@ -399,7 +288,7 @@ def select_members(
     """Give the committee of the members with `keep`."""
     new_layout, new_parameters = layout.copy(), parameters.copy()
     sizes = np.zeros(2, dtype=np.int64)
-    _check(
+    check_status(
         _core.fmdn_select_members(
             layout, parameters, keep.astype(np.intc), new_layout, new_parameters, sizes
         )
@@ -453,7 +342,7 @@ def loss_gradient(
         count_threads(n_threads),
         gradient,
     )
-    _check(status)
+    check_status(status)
     return loss, gradient
 
 
@@ -466,7 +355,7 @@ def posterior(
     weights = np.zeros((n, k))
     means = np.zeros((n, k, c))
     factors = np.zeros((n, k, c, c))
-    _check(
+    check_status(
         _core.fmdn_posterior(
             layout,
             parameters,
@@ -485,174 +374,9 @@ def log_density(
 ) -> Array:
     """log p(target | inputs) for each row, in nats."""
     log_p = np.zeros(len(inputs))
-    _check(
+    check_status(
         _core.fmdn_log_density(
             layout, parameters, inputs.T, targets.T, n_threads, log_p
         )
     )
     return log_p
-
-
-# --- Mixtures ----------------------------------------------------------------------
-# weights (n, K), means (n, K, c) and factors (n, K, c, c): the lower Cholesky factors L
-# of the inverse covariances, L L^T. (The core's U is their transpose: the same bytes.)
-
-
-def _mixture(weights: Array, means: Array, factors: Array) -> tuple[Array, ...]:
-    return tuple(np.ascontiguousarray(a).T for a in (weights, means, factors))
-
-
-def _mixture_1d(weights: Array, means: Array, factors: Array) -> tuple[Array, ...]:
-    return _mixture(weights, means[..., 0], factors[..., 0, 0])
-
-
-def mixture_log_density(
-    weights: Array, means: Array, factors: Array, points: Array
-) -> Array:
-    """log p at points (n, m, c): (n, m)."""
-    log_p = np.zeros(points.shape[:2])
-    points = np.ascontiguousarray(points)
-    _check(
-        _core.fmdn_mixture_log_density(
-            *_mixture(weights, means, factors),
-            points.T,
-            count_threads(),
-            log_p.T,
-        )
-    )
-    return log_p
-
-
-def mixture_cdf(
-    weights: Array, means: Array, factors: Array, points: Array, above: bool
-) -> Array:
-    """Probability below (or above) points (n, m), one target: (n, m)."""
-    p = np.zeros(points.shape)
-    points = np.ascontiguousarray(points)
-    _check(
-        _core.fmdn_mixture_cdf(
-            *_mixture_1d(weights, means, factors),
-            points.T,
-            int(above),
-            count_threads(),
-            p.T,
-        )
-    )
-    return p
-
-
-def mixture_quantile(weights: Array, means: Array, factors: Array, q: Array) -> Array:
-    """Quantiles at probabilities q (m,), one target: (n, m)."""
-    x = np.zeros((len(weights), q.size))
-    _check(
-        _core.fmdn_mixture_quantile(
-            *_mixture_1d(weights, means, factors), q, count_threads(), x.T
-        )
-    )
-    return x
-
-
-def mixture_moments(
-    weights: Array, means: Array, factors: Array
-) -> tuple[Array, Array]:
-    """Means (n, c) and covariances (n, c, c)."""
-    n, _, c = means.shape
-    mean, covariance = np.zeros((n, c)), np.zeros((n, c, c))
-    _check(
-        _core.fmdn_mixture_moments(
-            *_mixture(weights, means, factors), mean.T, covariance.T
-        )
-    )
-    return mean, covariance
-
-
-def mixture_sample(
-    weights: Array, means: Array, factors: Array, size: int, seed: int
-) -> Array:
-    """Samples (n, size, c)."""
-    n, _, c = means.shape
-    samples = np.zeros((n, size, c))
-    _check(
-        _core.fmdn_mixture_sample(*_mixture(weights, means, factors), seed, samples.T)
-    )
-    return samples
-
-
-# --- Files -------------------------------------------------------------------------
-
-# A committee under a name: name, layout, parameters, text.
-Entry = tuple[str, Array, Array, str]
-
-
-def _characters(data: bytes) -> Array:
-    return np.frombuffer(data, dtype="S1")
-
-
-def _file_name(path: str | os.PathLike) -> tuple[str, Array]:
-    """Path for messages, and as the core takes it."""
-    name = os.fsencode(path)
-    if b"\0" in name or not name.strip():
-        raise ValueError(f"path {path!r} cannot be the name of a file")
-    return os.fsdecode(name), _characters(name)
-
-
-def _check_file(status: int, detail: Array, path: str) -> None:
-    if status == 0:
-        return
-    text = _text(_core.fmdn_status_text, status)
-    what = detail.tobytes().decode(errors="replace").strip()
-    error: type[Exception] = ModelFileError
-    if status in (CANNOT_OPEN, CANNOT_WRITE):
-        error = OSError
-    if status == CANNOT_OPEN and not os.path.exists(path):
-        error = FileNotFoundError
-    raise error(f"{path}: {text}" + (f" ({what})" if what else ""))
-
-
-def write_file(path: str | os.PathLike, entries: list[Entry]) -> None:
-    """Write committees into a model file, whole or not at all."""
-    path, name = _file_name(path)
-    packed = [(n.encode(), layout, p, text.encode()) for n, layout, p, text in entries]
-    sizes = np.array([[len(part) for part in entry] for entry in packed], np.int64)
-    names, layouts, parameters, texts = zip(*packed, strict=True)
-    detail = np.full(200, b" ", dtype="S1")
-    status = _core.fmdn_file_write(
-        name,
-        sizes.T,
-        _characters(b"".join(names)),
-        np.concatenate(layouts),
-        np.concatenate(parameters),
-        _characters(b"".join(texts)),
-        detail,
-    )
-    _check_file(status, detail, path)
-
-
-def read_file(path: str | os.PathLike) -> list[Entry]:
-    """Read the committees of a model file."""
-    path, name = _file_name(path)
-    totals = np.zeros(5, dtype=np.int64)
-    detail = np.full(200, b" ", dtype="S1")
-    _check_file(_core.fmdn_file_sizes(name, totals, detail), detail, path)
-    sizes = np.zeros((totals[0], 4), dtype=np.int64)
-    names, text = np.zeros(totals[1], "S1"), np.zeros(totals[4], "S1")
-    layout, parameters = np.zeros(totals[2], np.int64), np.zeros(totals[3])
-    status = _core.fmdn_file_read(
-        name, sizes.T, names, layout, parameters, text, detail
-    )
-    _check_file(status, detail, path)
-    entries = []
-    start = np.zeros(4, dtype=np.int64)
-    for end in np.cumsum(sizes, axis=0):
-        part = [slice(*bounds) for bounds in zip(start, end, strict=True)]
-        try:
-            words = names[part[0]].tobytes().decode(), text[part[3]].tobytes().decode()
-        except UnicodeDecodeError as error:
-            raise ModelFileError(
-                f"{path}: a name or text is not UTF-8: {error}"
-            ) from None
-        entries.append(
-            (words[0], layout[part[1]].copy(), parameters[part[2]].copy(), words[1])
-        )
-        start = end
-    return entries

@@ -1,4 +1,4 @@
-"""A committee of mixture density networks: from rows of inputs and targets to posteriors."""
+"""A committee of mixture density networks: from rows to posteriors."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from . import _boundary
-from .fitting import Plan, check_names, check_weights, columns, train
+from . import _boundary, _boundary_file
+from .checks import check_array, check_rows
+from .estimator import Estimator
+from .fitting import train
 from .mixture import Mixture
+from .plan import Plan, check_names, check_weights, columns
+from .threads import count_threads
 
 
-class Committee:
+class Committee(Estimator):
     """Networks that turn an observation into a posterior density.
 
     Each member is a network with tanh hidden layers whose outputs are the weights,
@@ -26,18 +30,20 @@ class Committee:
     n_members : int
         Number of networks.
     hidden : int, (int, int) or list of int
-        Units of the hidden layer; drawn for each member between two bounds when a tuple;
-        the widths of several layers when a list.
+        Units of the hidden layer; drawn for each member between two bounds when a
+        tuple; the widths of several layers when a list.
     kernels : int or (int, int)
         Gaussian kernels of a member; drawn between two bounds when a tuple.
     covariance : {"full", "diagonal", "isotropic"}
         Of the kernels; of no effect with one target.
     linear_path : bool
-        Whether the inputs also reach the outputs straight, by a linear map.
+        Whether the inputs also reach the outputs straight, by a linear map, on which
+        they count at most ten standard deviations.
     max_iter : int
         L-BFGS iterations of a member at most.
     patience : int or None
-        Iterations without a better monitor loss after which a member stops; None: never.
+        Iterations without a better monitor loss after which a member stops; None:
+        never.
     seed : int
         The same seed gives the same committee, bit for bit, on any number of threads.
     n_threads : int, optional
@@ -104,8 +110,9 @@ class Committee:
     ):
         """Train the members and weigh them.
 
-        Unless they are given, a tenth of the rows weighs the members, and a tenth of the
-        rest monitors each of them: another tenth for the next member.
+        Unless they are given, a tenth of the rows weighs the members, and a tenth of
+        the rest monitors each of them: another tenth for the next member. Rows of no
+        weight are as good as not there.
 
         Parameters
         ----------
@@ -222,7 +229,7 @@ class Committee:
             self.layout_,
             self.parameters_,
             rows,
-            _boundary.count_threads(self.n_threads),
+            count_threads(self.n_threads),
         )
         return Mixture(
             weights,
@@ -263,7 +270,7 @@ class Committee:
         """
         self._require_fit()
         inputs = self._check_inputs(inputs)
-        targets = _boundary.check_array("targets", targets, (1, 2))
+        targets = check_array("targets", targets, (1, 2))
         if targets.ndim == 1:
             targets = targets[:, np.newaxis]
         if targets.shape != (len(inputs), self.n_targets_):
@@ -276,11 +283,11 @@ class Committee:
             self.parameters_,
             inputs,
             targets,
-            _boundary.count_threads(self.n_threads),
+            count_threads(self.n_threads),
         )
 
     def score(self, X, y, sample_weight=None) -> float:
-        """Give the mean log density: the higher the better, comparable within a problem."""
+        """Give the mean log density: the higher the better."""
         log_p = self.log_density(X, y)
         return float(
             np.average(log_p, weights=check_weights(sample_weight, len(log_p)))
@@ -294,28 +301,22 @@ class Committee:
                 "The feature names should match those that were passed during fit: "
                 f"expected {list(own)}, got {list(names)}"
             )
-        rows = _boundary.check_array("inputs", inputs, ndim)
+        rows = check_array("inputs", inputs, ndim)
         if rows.shape[-1] != self.n_features_in_:
             raise ValueError(
-                f"X has {rows.shape[-1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input"
+                f"X has {rows.shape[-1]} features, but {type(self).__name__} is "
+                f"expecting {self.n_features_in_} features as input"
             )
-        _boundary.check_rows("inputs", np.atleast_2d(rows))
+        check_rows("inputs", np.atleast_2d(rows))
         return rows
-
-    def _require_fit(self) -> None:
-        if not hasattr(self, "layout_"):
-            raise _not_fitted(
-                f"This {type(self).__name__} instance is not fitted yet: call fit() first"
-            )
 
     # --- Files ---------------------------------------------------------------------
 
     def save(self, path) -> None:
         """Write the committee to a model file, whole or not at all."""
-        _boundary.write_file(path, [self._to_entry("")])
+        _boundary_file.write_file(path, [self._to_entry("")])
 
-    def _to_entry(self, name: str) -> _boundary.Entry:
+    def _to_entry(self, name: str) -> _boundary_file.Entry:
         self._require_fit()
         text = {
             # What was computed does not depend on the machine's number of threads.
@@ -331,7 +332,7 @@ class Committee:
         return name, self.layout_, self.parameters_, json.dumps(text, indent=1)
 
     @classmethod
-    def _from_entry(cls, entry: _boundary.Entry) -> Committee:
+    def _from_entry(cls, entry: _boundary_file.Entry) -> Committee:
         name, layout, parameters, text = entry
         try:
             return cls._from_text(layout, parameters, json.loads(text or "{}"))
@@ -346,7 +347,7 @@ class Committee:
         for key in ("hidden", "kernels"):
             if isinstance(settings.get(key), dict):
                 settings[key] = tuple(settings[key]["between"])
-        self = cls(**{k: v for k, v in settings.items() if k in _parameters()})
+        self = cls(**{k: v for k, v in settings.items() if k in cls._settings()})
         self.layout_, self.parameters_ = layout, parameters
         self._settle()
         self.input_names_ = check_names(
@@ -360,49 +361,10 @@ class Committee:
         self.history_ = list(known.get("history", []))
         return self
 
-    # --- scikit-learn ----------------------------------------------------------------
-
-    def get_params(self, deep=True):
-        """Give the settings as a dict."""
-        return {name: getattr(self, name) for name in _parameters()}
-
-    def set_params(self, **params):
-        """Change settings; they act on the next fit."""
-        for name, value in params.items():
-            if name not in _parameters():
-                raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {type(self).__name__}"
-                )
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self):
-        """Say how it was made, with the settings that differ from the defaults."""
-        defaults = Committee().get_params()
-        changed = [
-            f"{k}={v!r}" for k, v in self.get_params().items() if v != defaults[k]
-        ]
-        return f"{type(self).__name__}({', '.join(changed)})"
-
     @property
     def n_iter_(self):
         """Iterations of the member that took the most."""
         return max(one["n_iterations"] for one in self.history_)
-
-    def __sklearn_is_fitted__(self):
-        """Whether fit has been called."""
-        return hasattr(self, "layout_")
-
-    def __sklearn_tags__(self):
-        """Tell scikit-learn what this is: a regressor of one or several targets."""
-        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="regressor",
-            target_tags=TargetTags(required=True, multi_output=True),
-            regressor_tags=RegressorTags(poor_score=True),
-            input_tags=InputTags(),
-        )
 
 
 _SUMMARY = ("stopped", "n_iterations", "best_iteration", "best_monitor_loss")
@@ -421,11 +383,6 @@ def _member_history(training: _boundary.Training, k: int) -> dict[str, Any]:
     }
 
 
-def _parameters() -> tuple[str, ...]:
-    code = Committee.__init__.__code__
-    return code.co_varnames[1 : code.co_argcount]
-
-
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings as JSON has them; a tuple, which is a range, stays apart from a list."""
     plain = {}
@@ -439,14 +396,3 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
         else:
             plain[key] = value
     return plain
-
-
-def _not_fitted(message: str) -> Exception:
-    """scikit-learn's own exception where scikit-learn is in use, else its like."""
-    import sys
-
-    if "sklearn" in sys.modules:
-        from sklearn.exceptions import NotFittedError
-
-        return NotFittedError(message)
-    return ValueError(message)

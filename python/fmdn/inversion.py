@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _boundary
+from . import _boundary, _boundary_file
 from .committee import Committee
 from .noise import GaussianNoise
 from .priors import Prior
@@ -122,7 +122,7 @@ class Inversion:
             one._to_entry(", ".join(key) if isinstance(key, tuple) else key)
             for key, one in self.committees_.items()
         ]
-        _boundary.write_file(path, entries)
+        _boundary_file.write_file(path, entries)
 
     @classmethod
     def _from_entries(cls, entries):
@@ -256,7 +256,7 @@ def load(path):
     Committee or Inversion
         What was saved; an inversion can give posteriors but has no samples.
     """
-    entries = _boundary.read_file(path)
+    entries = _boundary_file.read_file(path)
     try:
         if len(entries) == 1 and entries[0][0] == "":
             return Committee._from_entry(entries[0])

@@ -2,10 +2,11 @@
 !> selected, and one mixture of all.
 program test_committee
    use fmdn_check, only: check, check_close, finish
-   use fmdn_committee, only: committee_view, fit_committee_scales, log_density, plan_committee, &
-      posterior, select_members, train_members, view_committee, weigh_members
+   use fmdn_apply, only: log_density, posterior
+   use fmdn_committee, only: committee_view, plan_committee, select_members, view_committee
    use fmdn_evaluate, only: mixture_log_density
    use fmdn_examples, only: data_of, linear_rows, normals, row_store, same, small_layout
+   use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
    use fmdn_kinds, only: ip, wp
    use fmdn_layout, only: append_block, at_members, at_parameters, block_view, check_layout, &
       find_block, member_weights_block, tag_length

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from fmdn import Committee, Inversion, Mixture, Prior, Samples, Uniform
 from fmdn import _boundary as boundary
+from fmdn import _boundary_file as boundary_file
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +266,7 @@ def test_texts_that_make_no_sense(text, committee, file, tmp_path):
 
 def test_a_committee_without_a_text_has_numbered_names(committee, tmp_path, rows):
     entry = ("", committee.layout_, committee.parameters_, "")
-    boundary.write_file(tmp_path / "bare.mdn", [entry])
+    boundary_file.write_file(tmp_path / "bare.mdn", [entry])
     bare = fmdn.load(tmp_path / "bare.mdn")
     assert bare.target_names_ == ["target_0", "target_1"] and bare.history_ == []
     np.testing.assert_array_equal(bare.predict(rows[0]), committee.predict(rows[0]))
@@ -346,7 +347,7 @@ def test_what_cannot_be_read_back_is_not_written(committee, tmp_path):
 
 
 def test_the_text_is_json_and_says_how_it_was_made(file):
-    text = boundary.read_file(file)[0][3]
+    text = boundary_file.read_file(file)[0][3]
     known = json.loads(text)
     assert known["settings"]["hidden"] == {"between": [3, 6]}
     assert known["target_names"] == ["wave", "depth"]

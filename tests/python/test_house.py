@@ -192,7 +192,7 @@ def test_package_imports_only_what_it_may(path):
     for target, at_top in imports(path):
         root = target.split(".")[0]
         if target.startswith("fmdn._core"):
-            assert path.stem == "_boundary"
+            assert path.stem.startswith("_boundary")
         elif at_top:
             assert root in sys.stdlib_module_names | {"fmdn", "numpy", "scipy"}, target
 

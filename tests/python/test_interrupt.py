@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from fmdn import Committee
 from fmdn import _boundary as boundary
+from fmdn import _boundary_file as boundary_file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -103,7 +104,7 @@ class Stop(Exception):
 
 def test_whatever_stops_a_training_keeps_what_was_trained(tmp_path, monkeypatch):
     """As a full disk would, under the second checkpoint that holds a member."""
-    write, calls = boundary.write_file, []
+    write, calls = boundary_file.write_file, []
 
     def fail(path, entries):
         calls.append(json.loads(entries[0][3])["finished"])
@@ -111,7 +112,7 @@ def test_whatever_stops_a_training_keeps_what_was_trained(tmp_path, monkeypatch)
             raise Stop
         write(path, entries)
 
-    monkeypatch.setattr(boundary, "write_file", fail)
+    monkeypatch.setattr(boundary_file, "write_file", fail)
     committee = Committee(200, 3, 2, max_iter=60, n_threads=1)
     with pytest.raises(Stop):
         committee.fit(*data(), checkpoint=tmp_path / "members.mdn")
@@ -146,7 +147,7 @@ def finished(path):
     """Members that a checkpoint holds; it can be read at any moment."""
     if not path.exists():
         return set()
-    return set(json.loads(boundary.read_file(path)[0][3])["finished"])
+    return set(json.loads(boundary_file.read_file(path)[0][3])["finished"])
 
 
 def test_going_on_after_kill_9_gives_the_same_bits(tmp_path, times, seed):
@@ -186,11 +187,11 @@ def test_going_on_trains_only_what_is_missing(tmp_path):
     """Told from the seconds in the history, which no two trainings share."""
     path = tmp_path / "checkpoint.mdn"
     first = Committee(**SETTINGS).fit(*data(), checkpoint=path)
-    name, layout, parameters, text = boundary.read_file(path)[0]
+    name, layout, parameters, text = boundary_file.read_file(path)[0]
     known = json.loads(text)
     for k in (0, 7, 23):
         del known["finished"][str(k)]
-    boundary.write_file(path, [(name, layout, parameters, json.dumps(known))])
+    boundary_file.write_file(path, [(name, layout, parameters, json.dumps(known))])
     second = Committee(**SETTINGS).fit(*data(), checkpoint=path)
     new = [
         k
@@ -290,9 +291,9 @@ def test_a_damaged_checkpoint_says_so(tmp_path):
     committee.save(path)
     with pytest.raises(ValueError, match=f"{path.name} is a model, not a checkpoint"):
         Committee(**SMALL).fit(*data(), checkpoint=path)
-    name, layout, parameters, _ = boundary.read_file(path)[0]
+    name, layout, parameters, _ = boundary_file.read_file(path)[0]
     for text in ("", "[1]", "{}"):
-        boundary.write_file(path, [("checkpoint", layout, parameters, text)])
+        boundary_file.write_file(path, [("checkpoint", layout, parameters, text)])
         with pytest.raises(ValueError, match=f"checkpoint.*{path.name}"):
             Committee(**SMALL).fit(*data(), checkpoint=path)
 

@@ -1,7 +1,6 @@
 """Every number about a mixture against a slow and obvious way to it."""
 
 import numpy as np
-import pytest
 from fmdn import Mixture, Normal, Uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,10 +22,9 @@ def mixture_of(weights, means, factors, single=True, flat=True):
 
 def normals(weights, means, sds):
     """Mixture of one target."""
-    weights, means, sds = (np.atleast_1d(np.asarray(a, float)) for a in (weights, means, sds))
-    return mixture_of(
-        weights / weights.sum(), means[:, np.newaxis], 1 / sds[:, np.newaxis, np.newaxis]
-    )
+    weights, means, sds = map(np.atleast_1d, (weights, means, sds))
+    factors = 1 / sds[:, np.newaxis, np.newaxis]
+    return mixture_of(weights / weights.sum(), 1.0 * means[:, np.newaxis], factors)
 
 
 def random_normals(seed, scale=1.0, narrowest=1e-3):
@@ -57,15 +55,16 @@ def vectors(weights, means, covariances):
 
 
 def nodes(means, sds, low=-np.inf, high=np.inf):
-    """Quadrature that resolves every kernel: points and weights, midpoints of intervals."""
+    """Midpoints and widths of intervals that resolve every kernel."""
     steps = np.linspace(-10, 10, 2001)
     edges = np.concatenate([m + s * steps for m, s in zip(means, sds, strict=True)])
-    edges = edges[(edges > low) & (edges < high)]
-    edges = np.unique(np.concatenate([edges, [e for e in (low, high) if np.isfinite(e)]]))
+    ends = [end for end in (low, high) if np.isfinite(end)]
+    edges = np.append(edges[(edges > low) & (edges < high)], ends)
+    edges = np.unique(edges)
     return (edges[1:] + edges[:-1]) / 2, np.diff(edges)
 
 
-# --- Density, probability, quantiles --------------------------------------------------------
+# --- Density, probability, quantiles --------------------------------------------------
 
 
 @fixed
@@ -136,7 +135,7 @@ def test_joint_density_integrates_to_one(seed):
     np.testing.assert_allclose(marginal, post.marginal("x").pdf(side), atol=1e-7)
 
 
-# --- Marginals and conditionals ---------------------------------------------------------------
+# --- Marginals and conditionals -------------------------------------------------------
 
 
 @fixed
@@ -166,7 +165,7 @@ def test_marginals_and_conditionals_of_many_are_those_of_each(seed):
         )
 
 
-# --- Moments, samples, modes --------------------------------------------------------------------
+# --- Moments, samples, modes ----------------------------------------------------------
 
 
 @fixed
@@ -207,7 +206,7 @@ def test_joint_samples_have_the_moments():
         draws = post.sample(n, seed=seed)
         error = post.std() / np.sqrt(n)
         assert (np.abs(draws.mean(axis=0) - post.mean()) < 4.5 * error).all()
-        # var(s_ij) <= kurtosis * s_ii s_jj / n, and a mixture's kurtosis here is below 6
+        # var(s_ij) <= kurtosis s_ii s_jj / n; the kurtosis here is below 6
         scale = np.outer(post.std(), post.std()) * np.sqrt(6 / n)
         assert (np.abs(np.cov(draws.T) - post.cov()) < 4.5 * scale).all()
         for i, name in enumerate("xyz"):
@@ -215,8 +214,8 @@ def test_joint_samples_have_the_moments():
 
 
 def test_observations_have_samples_of_their_own():
-    weights, means, factors = np.ones((2, 1)), np.zeros((2, 1, 1)), np.ones((2, 1, 1, 1))
-    a, b = mixture_of(weights, means, factors, single=False).sample(10_000, seed=3)
+    same = np.ones((2, 1)), np.zeros((2, 1, 1)), np.ones((2, 1, 1, 1))
+    a, b = mixture_of(*same, single=False).sample(10_000, seed=3)
     assert abs(np.corrcoef(a, b)[0, 1]) < 4.5 / 100
 
 
@@ -241,7 +240,7 @@ def test_mode_of_several_targets(seed):
     assert post.logpdf(grid).max() <= post.logpdf(post.mode()) + 1e-9
 
 
-# --- Regions ------------------------------------------------------------------------------------
+# --- Regions --------------------------------------------------------------------------
 
 
 @fixed
@@ -282,7 +281,7 @@ def test_hpd_of_two_bumps():
     assert np.isnan(padded[1, 1]).all()
 
 
-# --- Information ----------------------------------------------------------------------------------
+# --- Information ----------------------------------------------------------------------
 
 
 def test_information_gain_of_known_cases():

@@ -1,5 +1,6 @@
 """Several Python threads at once, and other libraries with threads of their own."""
 
+import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -59,29 +60,38 @@ def test_training_does_not_hold_the_interpreter(rows):
 
 BESIDE = """
 import sys
-if sys.argv[1] == "first":
-    import torch
 import numpy as np
-from fmdn import Committee
 
 rng = np.random.default_rng(0)
 inputs = rng.normal(size=(3000, 2))
 targets = inputs[:, 0] + 0.1 * rng.normal(size=3000)
-small = Committee(2, 4, 2, max_iter=5, n_threads=1).fit(inputs, targets).parameters_
-import torch
-total = torch.ones(500, 500) @ torch.ones(500, 500)
-assert total.sum() == 500**3
-again = Committee(2, 4, 2, max_iter=5, n_threads=2).fit(inputs, targets).parameters_
-assert (small == again).all()
+
+def other():
+    if sys.argv[1] == "torch":
+        import torch
+        assert (torch.ones(500, 500) @ torch.ones(500, 500)).sum() == 500**3
+    else:
+        from sklearn.cluster import KMeans
+        assert KMeans(2, n_init=1, random_state=0).fit(inputs).inertia_ > 0
+
+def train(n_threads):
+    committee = Committee(2, 4, 2, max_iter=5, n_threads=n_threads)
+    return committee.fit(inputs, targets).parameters_
+
+if sys.argv[2] == "first":
+    other()
+from fmdn import Committee
+alone = train(1), train(2)
+other()
+again = train(2)
+assert (alone[0] == alone[1]).all() and (alone[0] == again).all()
 print("same")
 """
 
 
-@pytest.mark.parametrize("torch_comes", ["first", "later"])
-def test_beside_torch(torch_comes, run_python):
-    """It brings an OpenMP runtime of its own."""
-    import importlib.util
-
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed")
-    assert run_python(BESIDE, torch_comes) == "same\n"
+@pytest.mark.parametrize("when", ["first", "later"])
+@pytest.mark.parametrize("library", ["torch", "sklearn"])
+def test_beside_libraries_with_an_openmp_of_their_own(library, when, run_python):
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    assert run_python(BESIDE, library, when, OMP_NUM_THREADS="2") == "same\n"

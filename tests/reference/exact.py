@@ -49,7 +49,7 @@ def divergence(x, p, log_q):
 
 
 def gaussian_divergence(mean_p, cov_p, mean_q, cov_q):
-    """KL(p || q) in nats of Gaussians, means (n, c) and covariances (c, c) or (n, c, c)."""
+    """KL(p || q) in nats of Gaussians; means (n, c), covariances ([n,] c, c)."""
     inverse = np.linalg.inv(cov_q)
     offset = mean_q - mean_p
     trace = np.trace(inverse @ cov_p, axis1=-2, axis2=-1)

@@ -1,0 +1,188 @@
+!> Fitting a committee: scales from the rows, members trained in parallel, weights from rows that
+!> trained none of them.
+module fmdn_fit
+   use fmdn_committee, only: committee_view, view_committee
+   use fmdn_dispatch, only: kernel_set, processor_kernels
+   use fmdn_kinds, only: ip, tile_size, wp
+   use fmdn_layout, only: block_view, find_block, input_scale_block, member_weights_block, &
+      target_scale_block
+   use fmdn_loss, only: example_losses, loss_cap, new_tile_work, tile_work
+   use fmdn_rows, only: data_set, fit_scales, rows_to_train, rows_to_weigh, scale_type, &
+      tile_rows, tiled_rows
+   use fmdn_splits, only: fold_of, role_monitor
+   use fmdn_status, only: status_interrupted, status_invalid_argument, status_ok, &
+      status_too_few_rows, stopped_failed
+   use fmdn_train, only: at_reason, n_history, n_outcome, train_member, training_options
+   implicit none (type, external)
+   private
+   public :: fit_committee_scales, train_members, weigh_members
+
+contains
+
+   !> Write the scales that the rows ask for into a planned committee, and equal weights.
+   pure subroutine fit_committee_scales(data, layout, parameters, status)
+      type(data_set), intent(in) :: data
+      integer(ip), intent(in) :: layout(:)
+      real(wp), intent(inout) :: parameters(:)
+      integer, intent(out) :: status
+      type(committee_view) :: view
+      type(scale_type) :: scales
+      type(block_view) :: at
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (.not. fits(view, data)) return
+      status = status_ok
+      call fit_scales(data, scales)
+      at = find_block(layout, input_scale_block, 1)
+      parameters(at%offset + 1:at%offset + at%n_reals) = [scales%input_centre, scales%input_scale]
+      at = find_block(layout, target_scale_block, 1)
+      parameters(at%offset + 1:at%offset + at%n_reals) = [scales%target_centre, scales%target_scale]
+      at = find_block(layout, member_weights_block, 1)
+      parameters(at%offset + 1:at%offset + at%n_reals) = 1/real(at%n_reals, wp)
+   end subroutine fit_committee_scales
+
+   !> Are the rows of the committee's widths?
+   pure function fits(view, data) result(yes)
+      type(committee_view), intent(in) :: view
+      type(data_set), intent(in) :: data
+      logical :: yes
+
+      yes = size(data%inputs, 1) == view%n_inputs .and. size(data%targets, 1) == view%n_targets
+   end function fits
+
+   !> Train the members `first` to `last`; the result is the same bits whichever call trains a
+   !> member and whatever the number of threads. Members run beside each other; those left over
+   !> when the threads do not divide their number run one by one with all threads.
+   subroutine train_members(data, layout, parameters, first, last, options, n_threads, interrupt, &
+      history, outcome, status)
+      type(data_set), intent(in) :: data
+      integer(ip), intent(in) :: layout(:)
+      real(wp), intent(inout) :: parameters(:)
+      integer, intent(in) :: first, last, n_threads
+      type(training_options), intent(in) :: options
+      integer(ip), intent(in) :: interrupt
+      real(wp), intent(inout) :: history(:, 0:, :)    !! (n_history, 0:max_iter, n_members)
+      integer(ip), intent(inout) :: outcome(:, :)     !! (n_outcome, n_members)
+      integer, intent(out) :: status
+      type(committee_view) :: view
+      type(kernel_set) :: kernels
+      type(tiled_rows) :: common
+      integer(ip), allocatable :: order(:)
+      integer :: k, side_by_side
+      logical :: noisy
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (first < 1 .or. last > size(view%members) .or. n_threads < 1) return
+      if (size(history, 1) /= n_history .or. size(outcome, 1) /= n_outcome) return
+      if (.not. fits(view, data)) return
+      order = rows_to_train(data%roles)
+      status = status_too_few_rows
+      if (.not. any(data%weights(order) > 0)) return
+
+      status = status_ok
+      kernels = processor_kernels()
+      noisy = any(data%noise_sd > 0)
+      if (.not. noisy) call tile_rows(data, view%scales, order, 0, common, status)
+      if (status /= status_ok) return
+      side_by_side = last - first + 1
+      if (size(order) >= 4*n_threads*tile_size) then
+         side_by_side = side_by_side - modulo(side_by_side, n_threads)
+      end if
+      !$omp parallel do num_threads(n_threads) schedule(dynamic, 1) default(none) &
+      !$omp shared(first, side_by_side)
+      do k = first, first + side_by_side - 1
+         call train_one(k, 1)
+      end do
+      !$omp end parallel do
+      do k = first + side_by_side, last
+         call train_one(k, n_threads)
+      end do
+      if (interrupt /= 0) status = status_interrupted
+   contains
+      subroutine train_one(k, threads)
+         integer, intent(in) :: k, threads
+         type(tiled_rows) :: own
+         integer :: failure
+
+         if (interrupt /= 0) return
+         if (.not. noisy) then
+            call train_on(common, k, threads)
+            return
+         end if
+         call tile_rows(data, view%scales, order, k, own, failure)
+         if (failure == status_ok) then
+            call train_on(own, k, threads)
+         else
+            outcome(at_reason, k) = stopped_failed
+         end if
+      end subroutine train_one
+
+      subroutine train_on(tiles, k, threads)
+         type(tiled_rows), intent(in) :: tiles
+         integer, intent(in) :: k, threads
+
+         associate (member => view%members(k))
+            call train_member(kernels, member, tiles, fold_of(k, maxval(data%roles)), k, options, &
+               sum(log(view%scales%target_scale)), threads, interrupt, history(:, :, k), &
+               outcome(:, k), parameters(member%offset + 1:member%offset + member%n_parameters))
+         end associate
+      end subroutine train_on
+   end subroutine train_members
+
+   !> Weights proportional to exp(-mean loss) on the rows that weigh (Kaeufl et al. 2016, eq. 19,
+   !> 20); on the rows that monitor all members where none weigh. `losses` in nats, physical units.
+   subroutine weigh_members(data, layout, parameters, n_threads, losses, status)
+      type(data_set), intent(in) :: data
+      integer(ip), intent(in) :: layout(:)
+      real(wp), intent(inout) :: parameters(:)
+      integer, intent(in) :: n_threads
+      real(wp), intent(out) :: losses(:)
+      integer, intent(out) :: status
+      type(committee_view) :: view
+      type(tiled_rows) :: tiles
+      type(tile_work) :: work
+      type(kernel_set) :: kernels
+      type(block_view) :: at
+      integer(ip), allocatable :: order(:)
+      integer(ip) :: i
+      real(wp) :: total
+      integer :: k, tile
+
+      losses = 0
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (n_threads < 1 .or. size(losses) /= size(view%members) .or. .not. fits(view, data)) return
+      order = rows_to_weigh(data%roles)
+      if (size(order) == 0) then
+         order = pack([(i, i=1, size(data%roles, kind=ip))], data%roles == role_monitor)
+      end if
+      call tile_rows(data, view%scales, order, 0, tiles, status)
+      if (status /= status_ok) return
+      kernels = processor_kernels()
+      total = sum(tiles%weights)
+      !$omp parallel do num_threads(n_threads) schedule(dynamic, 1) default(none) &
+      !$omp shared(kernels, view, parameters, tiles, losses) private(tile, work)
+      do k = 1, size(view%members)
+         work = new_tile_work(view%members(k), tile_size)
+         do tile = 1, tiles%n_tiles
+            call example_losses(kernels, view%members(k), parameters(view%members(k)%offset + 1:), &
+               tile_size, tiles%inputs(:, :, tile), tiles%targets(:, :, tile), work)
+            losses(k) = losses(k) + sum(tiles%weights(:, tile)*min(work%losses, loss_cap))
+         end do
+      end do
+      !$omp end parallel do
+      if (.not. total > 0) total = 1
+      losses = losses/total + sum(log(view%scales%target_scale))
+      at = find_block(layout, member_weights_block, 1)
+      associate (weights => parameters(at%offset + 1:at%offset + at%n_reals))
+         weights = exp(max(minval(losses) - losses, -700.0_wp))
+         weights = weights/sum(weights)
+      end associate
+   end subroutine weigh_members
+
+end module fmdn_fit

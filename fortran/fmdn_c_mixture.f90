@@ -1,0 +1,138 @@
+!> The boundary for mixtures (see fmdn_c), which cross as weights, means and precision factors
+!> (fmdn_evaluate).
+module fmdn_c_mixture
+   use, intrinsic :: iso_c_binding, only: c_double, c_int, c_int64_t
+   use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_moments, mixture_quantile, &
+      mixture_sample
+   use fmdn_kinds, only: ip
+   use fmdn_random, only: for_samples, random_stream, stream_of
+   use fmdn_status, only: status_invalid_argument, status_ok
+   implicit none (type, external)
+   private
+   public :: fmdn_mixture_log_density, fmdn_mixture_cdf, fmdn_mixture_quantile, &
+      fmdn_mixture_moments, fmdn_mixture_sample
+
+contains
+
+   !> log p at n_points for each of n mixtures.
+   subroutine fmdn_mixture_log_density(n_targets, n_kernels, n, weights, means, factors, n_points, &
+      points, n_threads, log_p, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n, n_points
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      real(c_double), intent(in) :: points(n_targets, n_points, n)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: log_p(n_points, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i, j
+
+      status = status_invalid_argument
+      if (n_threads < 1) return
+      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
+      !$omp shared(n, n_points, weights, means, factors, points, log_p)
+      do i = 1, n
+         do j = 1, n_points
+            log_p(j, i) = mixture_log_density(weights(:, i), means(:, :, i), factors(:, :, :, i), &
+               points(:, j, i))
+         end do
+      end do
+      !$omp end parallel do
+      status = status_ok
+   end subroutine fmdn_mixture_log_density
+
+   !> Probability below (above: above) n_points for each of n one-dimensional mixtures.
+   subroutine fmdn_mixture_cdf(n_kernels, n, weights, means, factors, n_points, points, above, &
+      n_threads, p, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_kernels, n, n_points
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
+      real(c_double), intent(in) :: factors(n_kernels, n)
+      real(c_double), intent(in) :: points(n_points, n)
+      integer(c_int), value :: above, n_threads
+      real(c_double), intent(inout) :: p(n_points, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i, j
+
+      status = status_invalid_argument
+      if (n_threads < 1) return
+      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
+      !$omp shared(n, n_points, weights, means, factors, points, above, p)
+      do i = 1, n
+         do j = 1, n_points
+            p(j, i) = mixture_cdf(weights(:, i), means(:, i), factors(:, i), points(j, i), &
+               above /= 0)
+         end do
+      end do
+      !$omp end parallel do
+      status = status_ok
+   end subroutine fmdn_mixture_cdf
+
+   !> Quantiles at n_points probabilities for each of n one-dimensional mixtures.
+   subroutine fmdn_mixture_quantile(n_kernels, n, weights, means, factors, n_points, &
+      probabilities, n_threads, quantiles, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_kernels, n, n_points
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
+      real(c_double), intent(in) :: factors(n_kernels, n)
+      real(c_double), intent(in) :: probabilities(n_points)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: quantiles(n_points, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i, j
+
+      status = status_invalid_argument
+      if (n_threads < 1) return
+      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
+      !$omp shared(n, n_points, weights, means, factors, probabilities, quantiles)
+      do i = 1, n
+         do j = 1, n_points
+            quantiles(j, i) = mixture_quantile(weights(:, i), means(:, i), factors(:, i), &
+               probabilities(j))
+         end do
+      end do
+      !$omp end parallel do
+      status = status_ok
+   end subroutine fmdn_mixture_quantile
+
+   !> Mean and covariance of each of n mixtures.
+   subroutine fmdn_mixture_moments(n_targets, n_kernels, n, weights, means, factors, mean, &
+      covariance, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      real(c_double), intent(inout) :: mean(n_targets, n), covariance(n_targets, n_targets, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i
+
+      do i = 1, n
+         call mixture_moments(weights(:, i), means(:, :, i), factors(:, :, :, i), mean(:, i), &
+            covariance(:, :, i))
+      end do
+      status = status_ok
+   end subroutine fmdn_mixture_moments
+
+   !> n_samples samples of each of n mixtures; sample j of mixture i depends on (seed, i, j) alone.
+   subroutine fmdn_mixture_sample(n_targets, n_kernels, n, weights, means, factors, seed, &
+      n_samples, samples, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n, seed, n_samples
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      real(c_double), intent(inout) :: samples(n_targets, n_samples, n)
+      integer(c_int), intent(out) :: status
+      type(random_stream) :: stream
+      integer(ip) :: i, j
+
+      do i = 1, n
+         stream = stream_of(seed, int(i), for_samples)
+         do j = 1, n_samples
+            call mixture_sample(weights(:, i), means(:, :, i), factors(:, :, :, i), stream, j - 1, &
+               samples(:, j, i))
+         end do
+      end do
+      status = status_ok
+   end subroutine fmdn_mixture_sample
+
+end module fmdn_c_mixture

@@ -1,0 +1,66 @@
+"""What scikit-learn expects of an estimator, without needing scikit-learn."""
+
+from __future__ import annotations
+
+import sys
+
+
+class Estimator:
+    """Settings that `__init__` stores under its arguments' names, and no more."""
+
+    @classmethod
+    def _settings(cls) -> tuple[str, ...]:
+        code = cls.__init__.__code__
+        return code.co_varnames[1 : code.co_argcount]
+
+    def get_params(self, deep=True):
+        """Give the settings as a dict."""
+        return {name: getattr(self, name) for name in self._settings()}
+
+    def set_params(self, **params):
+        """Change settings; they act on the next fit."""
+        for name, value in params.items():
+            if name not in self._settings():
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self):
+        """Say how it was made, with the settings that differ from the defaults."""
+        defaults = type(self)().get_params()
+        changed = [
+            f"{k}={v!r}" for k, v in self.get_params().items() if v != defaults[k]
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _require_fit(self) -> None:
+        if not hasattr(self, "layout_"):
+            raise _not_fitted(
+                f"This {type(self).__name__} instance is not fitted yet: call fit()"
+            )
+
+    def __sklearn_is_fitted__(self):
+        """Whether fit has been called."""
+        return hasattr(self, "layout_")
+
+    def __sklearn_tags__(self):
+        """Tell scikit-learn what this is: a regressor of one or several targets."""
+        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=True, multi_output=True),
+            regressor_tags=RegressorTags(poor_score=True),
+            input_tags=InputTags(),
+        )
+
+
+def _not_fitted(message: str) -> Exception:
+    """scikit-learn's own exception where scikit-learn is in use, else its like."""
+    if "sklearn" in sys.modules:
+        from sklearn.exceptions import NotFittedError
+
+        return NotFittedError(message)
+    return ValueError(message)
