@@ -177,12 +177,13 @@ contains
       end do
       !$omp end parallel do
       if (.not. total > 0) total = 1
-      losses = losses/total + sum(log(view%scales%target_scale))
+      losses = losses/total
       at = find_block(layout, member_weights_block, 1)
       associate (weights => parameters(at%offset + 1:at%offset + at%n_reals))
          weights = exp(max(minval(losses) - losses, -700.0_wp))
          weights = weights/sum(weights)
       end associate
+      losses = losses + sum(log(view%scales%target_scale))
    end subroutine weigh_members
 
 end module fmdn_fit
