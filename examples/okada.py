@@ -96,7 +96,9 @@ def rectangle(x, y, depth, dip, length, width):
         for eta in (p, p - width)
     ]
     # Chinnery's notation, (24)
-    total = [(a - b - c + d) / (-2 * np.pi) for a, b, c, d in zip(*corners)]
+    total = [
+        (a - b - c + d) / (-2 * np.pi) for a, b, c, d in zip(*corners, strict=True)
+    ]
     return total[:3], total[3:]
 
 

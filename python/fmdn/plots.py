@@ -18,7 +18,8 @@ def plot_posterior(
     Parameters
     ----------
     mixture : Mixture
-        Of one target and one observation.
+        Of one target and one observation; or anything else with pdf, interval and
+        members, a mixture seen in other units, say.
     prior : distribution, optional
         Drawn dashed; its support sets the axis.
     truth : float, optional
@@ -34,15 +35,15 @@ def plot_posterior(
     -------
     matplotlib.axes.Axes
     """
-    if mixture.n_targets != 1 or np.ndim(mixture.weights) != 1:
-        raise ValueError(
-            f"mixture must be of one target and one observation, got {mixture!r}: "
-            "take marginal(name) or an observation first"
-        )
-    own_name = mixture.target_names[0]
-    mixture = mixture.marginal(own_name)  # without a target axis, if there was one
-    if name is None:
-        name = own_name
+    if hasattr(mixture, "n_targets"):
+        if mixture.n_targets != 1 or np.ndim(mixture.weights) != 1:
+            raise ValueError(
+                f"mixture must be of one target and one observation, got {mixture!r}: "
+                "take marginal(name) or an observation first"
+            )
+        name = name or mixture.target_names[0]
+        # without a target axis, if there was one
+        mixture = mixture.marginal(mixture.target_names[0])
     if unit is None:
         unit = getattr(prior, "unit", "")
     alone = ax is None

@@ -43,7 +43,7 @@ def test_checklist(case):
 
 
 def point_source(x, y, depth, dip):
-    """Equations (8) to (10): unit strike-slip and dip-slip potency at (0, 0, -depth)."""
+    """Equations (8) to (10): strike-slip and dip-slip potency 1 at (0, 0, -depth)."""
     sin, cos = np.sin(dip), np.cos(dip)
     p, q = y * cos + depth * sin, y * sin - depth * cos
     r = np.sqrt(x**2 + y**2 + depth**2)
@@ -96,9 +96,10 @@ def test_two_halves_make_the_whole():
     # down dip the centre moves to the right of the strike
     dip, width = np.radians(FAULT["dip"]), FAULT["width"]
     step = width / 4 * np.cos(dip) * np.array([np.sin(along), -np.cos(along)])
+    drop = width / 2 * np.sin(dip)
     halves = [
         displacement(x=FAULT["x"] + s * step[0], y=FAULT["y"] + s * step[1],
-                     width=width / 2, top=FAULT["top"] + (s > 0) * width / 2 * np.sin(dip))
+                     width=width / 2, top=FAULT["top"] + (s > 0) * drop)
         for s in (-1, 1)
     ]  # fmt: skip
     np.testing.assert_allclose(sum(halves), whole, rtol=1e-9)

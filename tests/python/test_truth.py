@@ -214,7 +214,8 @@ def test_three_kernels_find_the_three_branches(seed):
     # with Bishop's noise they touch: the exact posterior is flat from .15 to .85
     density = exact.inverse_sine(T, 0.5, 0.1)
     cdf = np.cumsum(density) / density.sum()
-    assert np.abs(post.cdf(T) - cdf).max() < 0.1
+    # 350 rows within half the noise's range: 1.6/sqrt(350), and 0.04 for the corners
+    assert np.abs(post.cdf(T) - cdf).max() < 0.13
     ends = T[density > 0][[0, -1]]
     assert post.prob(*ends) > 0.95
 
