@@ -16,12 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import fmdn
 import numpy as np
 import okada
 from scipy import stats
 from scipy.special import ndtr, ndtri
-
-import fmdn
 
 # --- Data: horizontal displacements of the stations within 300 km -------------------
 
@@ -115,9 +114,9 @@ class LengthPrior(stats.rv_continuous):
 
     def _terms(self, length):
         m = (np.log10(length) - LENGTH_LAW[0]) / LENGTH_LAW[1]
-        sd, ends = LENGTH_SCATTER / LENGTH_LAW[1], np.array(PRIOR["magnitude"].support())
-        u = (m[..., None] - ends) / sd
-        return u, sd / (ends[1] - ends[0])
+        sd = LENGTH_SCATTER / LENGTH_LAW[1]
+        low, high = PRIOR["magnitude"].support()
+        return (m[..., None] - np.array([low, high])) / sd, sd / (high - low)
 
     def _cdf(self, length):
         u, scale = self._terms(length)
@@ -140,17 +139,19 @@ UNITS = {name: getattr(one, "unit", "km") for name, one in TARGETS.items()}
 
 
 def to_normal(values, distributions):
-    return np.column_stack([
-        ndtri(one.cdf(column))
-        for one, column in zip(distributions, values.T, strict=True)
-    ])
+    return np.column_stack(
+        [
+            ndtri(one.cdf(column))
+            for one, column in zip(distributions, values.T, strict=True)
+        ]
+    )
 
 
 def from_normal(z, distributions):
     share = np.clip(ndtr(z), 1e-15, 1 - 1e-15)  # of the prior's probability
-    return np.column_stack([
-        one.ppf(column) for one, column in zip(distributions, share.T, strict=True)
-    ])
+    return np.column_stack(
+        [one.ppf(column) for one, column in zip(distributions, share.T, strict=True)]
+    )
 
 
 def predict(z):
@@ -255,7 +256,7 @@ def linearise(data, z, n_iterations=8):
         at = z[moving]
         predicted = predict(at)
         per_sd = 1 / noise_sd(predicted)
-        shifted = predict(np.repeat(at, n, axis=0) + np.tile(1e-3 * np.eye(n), (len(at), 1)))
+        shifted = predict((at[:, None] + 1e-3 * np.eye(n)).reshape(-1, n))
         jacobian = (shifted.reshape(len(at), n, -1) - predicted[:, None]) / 1e-3
         jacobian *= per_sd[:, None]
         residual = (data[moving] - predicted) * per_sd
@@ -362,7 +363,6 @@ def draw(posteriors, models, path):
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-
     from fmdn.plots import plot_posterior
 
     figure = plt.figure(figsize=(13, 8.5), layout="constrained")
@@ -373,29 +373,32 @@ def draw(posteriors, models, path):
         ax.set_ylabel("")
         ax.set_yticks([])
     left.supylabel("probability density")
-    left.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    labels = axes[0].get_legend_handles_labels()
+    left.legend(*labels, loc="outside upper center", ncols=3, frameon=False)
 
     ax = right.subplots()
     predicted = forward(models).reshape(len(models), 2, -1)
-    arrows = {"angles": "xy", "scale_units": "xy", "scale": 0.0012, "units": "inches"}
+    arrows = {"angles": "xy", "scale_units": "xy", "scale": 0.0025, "units": "inches"}
     for i, one in enumerate(predicted):
-        label = "predicted, 30 posterior samples" if i == 0 else None
-        ax.quiver(EAST, NORTH, *one, **arrows, color="#d1495b", alpha=0.25, width=0.012,
-                  headwidth=3, label=label)  # fmt: skip
-    observed = OBSERVED.reshape(2, -1)
-    key = ax.quiver(EAST, NORTH, *observed, **arrows, color="k", width=0.02,
-                    label="observed")  # fmt: skip
-    ax.quiverkey(key, 0.82, 0.96, 0.05, "5 cm", labelpos="E")
+        label = None if i else f"predicted by {len(models)} posterior samples"
+        ax.quiver(EAST, NORTH, *one, **arrows, color="#d1495b", alpha=0.3, width=0.012,
+                  label=label)  # fmt: skip
+    ax.quiver(EAST, NORTH, *OBSERVED.reshape(2, -1), **arrows, width=0.02,
+              label="observed (scale: 10 cm)")  # fmt: skip
+    ax.quiver(50, 195, 0.1, 0, **arrows, width=0.02)
     axis = np.radians(AZIMUTH)
-    for along, across, _, strike, *_ in models:
+    for i, (along, across, _, strike, *_) in enumerate(models):
         x = along * np.sin(axis) + across * np.cos(axis)
         y = along * np.cos(axis) - across * np.sin(axis)
-        half = fault_length(models)[0] / 2
+        half = fault_length(models)[i] / 2
         dx, dy = half * np.sin(np.radians(strike)), half * np.cos(np.radians(strike))
-        ax.plot([x - dx, x + dx], [y - dy, y + dy], color="#0b4f8a", alpha=0.3, lw=1)
-    ax.set(xlabel="east of 115.4 W (km)", ylabel="north of 32.4 N (km)", aspect="equal")
+        label = None if i else "their faults, seen from above"
+        ax.plot([x - dx, x + dx], [y - dy, y + dy], "#0b4f8a", alpha=0.3, label=label)
+    ax.set(xlim=(-250, 150), ylim=(-110, 210), aspect="equal")
+    ax.set(xlabel="east of 115.4 W (km)", ylabel="north of 32.4 N (km)")
     ax.legend(loc="lower left", frameon=False)
     figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 def main():
