@@ -45,7 +45,8 @@ library: $(VENV)/.tools ## libfmdn for Fortran and C programs, into PREFIX (buil
 	@$(INSIDE) meson setup build/native --prefix="$(PREFIX)" --libdir=lib \
 	    $(if $(wildcard build/native/build.ninja),--reconfigure)
 	@$(INSIDE) meson install -C build/native
-	@echo "Compile with: PKG_CONFIG_PATH=$(PREFIX)/lib/pkgconfig pkg-config --cflags --libs fmdn"
+	@echo 'Compile with: export PKG_CONFIG_PATH="$(PREFIX)/lib/pkgconfig"'
+	@echo '              gfortran program.f90 $$(pkg-config --cflags --libs fmdn) -Wl,-rpath,"$(PREFIX)/lib"'
 
 clean: ## remove .venv, build and caches
 	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ module fmdn_apply
    use fmdn_mixture, only: mixture_of_outputs
    use fmdn_network, only: forward
    use fmdn_scaling, only: standardised
+   use fmdn_status, only: status_ok
    implicit none (type, external)
    private
    public :: posterior, log_density
@@ -16,7 +17,7 @@ contains
 
    !> The mixture of all members for each row of inputs, in physical units. Kernels come member by
    !> member; their weights include the member's and sum to one.
-   subroutine posterior(view, parameters, inputs, n_threads, weights, means, factors)
+   subroutine posterior(view, parameters, inputs, n_threads, weights, means, factors, status)
       type(committee_view), intent(in) :: view
       real(wp), intent(in) :: parameters(:)
       real(wp), intent(in) :: inputs(:, :)     !! (n_inputs, n_rows)
@@ -24,18 +25,20 @@ contains
       real(wp), intent(out) :: weights(:, :)   !! (n_kernels, n_rows)
       real(wp), intent(out) :: means(:, :, :)  !! (n_targets, n_kernels, n_rows)
       real(wp), intent(out) :: factors(:, :, :, :) !! (n_targets, n_targets, n_kernels, n_rows)
+      integer, intent(out) :: status
       type(kernel_set) :: kernels
       type(tile_work) :: work
       real(wp), allocatable :: tile(:, :)
       integer(ip) :: first, n_rows
-      integer :: k, m, n, row, from, to
+      integer :: k, m, n, row, from, to, failure
 
+      status = status_ok
       kernels = processor_kernels()
       n_rows = size(inputs, 2, kind=ip)
       !$omp parallel do num_threads(n_threads) if (n_rows > tile_size) schedule(dynamic, 1) &
       !$omp default(none) &
       !$omp shared(kernels, view, parameters, inputs, weights, means, factors, n_rows) &
-      !$omp private(work, tile, k, m, n, row, from, to)
+      !$omp private(work, tile, k, m, n, row, from, to, failure) reduction(max: status)
       do first = 1, n_rows, tile_size
          n = int(min(int(tile_size, ip), n_rows - first + 1))
          m = lanes*((n + lanes - 1)/lanes)
@@ -44,7 +47,9 @@ contains
          to = 0
          do k = 1, size(view%members)
             associate (member => view%members(k))
-               work = new_tile_work(member, m)
+               call new_tile_work(member, m, work, failure)
+               status = max(status, failure)
+               if (failure /= status_ok) exit
                call forward(kernels, member%network, parameters(member%offset + 1:), m, tile, &
                   work%units, work%outputs)
                from = to + 1
@@ -77,25 +82,27 @@ contains
    end subroutine standardise
 
    !> log p(targets | inputs) of the committee, row by row, nats in physical units.
-   subroutine log_density(view, parameters, inputs, targets, n_threads, log_p)
+   subroutine log_density(view, parameters, inputs, targets, n_threads, log_p, status)
       type(committee_view), intent(in) :: view
       real(wp), intent(in) :: parameters(:)
       real(wp), intent(in) :: inputs(:, :)  !! (n_inputs, n_rows)
       real(wp), intent(in) :: targets(:, :) !! (n_targets, n_rows)
       integer, intent(in) :: n_threads
       real(wp), intent(out) :: log_p(:)
+      integer, intent(out) :: status
       type(kernel_set) :: kernels
       type(tile_work) :: work
       real(wp), allocatable :: x(:, :), t(:, :), terms(:, :)
       real(wp) :: largest
       integer(ip) :: first, n_rows
-      integer :: k, m, n, row
+      integer :: k, m, n, row, failure
 
+      status = status_ok
       kernels = processor_kernels()
       n_rows = size(inputs, 2, kind=ip)
       !$omp parallel do num_threads(n_threads) if (n_rows > tile_size) schedule(dynamic, 1) &
       !$omp default(none) shared(kernels, view, parameters, inputs, targets, log_p, n_rows) &
-      !$omp private(work, x, t, terms, largest, k, m, n, row)
+      !$omp private(work, x, t, terms, largest, k, m, n, row, failure) reduction(max: status)
       do first = 1, n_rows, tile_size
          n = int(min(int(tile_size, ip), n_rows - first + 1))
          m = lanes*((n + lanes - 1)/lanes)
@@ -105,12 +112,14 @@ contains
             view%scales%target_scale, t)
          allocate (terms(size(view%members), n))
          do k = 1, size(view%members)
-            work = new_tile_work(view%members(k), m)
+            call new_tile_work(view%members(k), m, work, failure)
+            status = max(status, failure)
+            if (failure /= status_ok) exit
             call example_losses(kernels, view%members(k), parameters(view%members(k)%offset + 1:), &
                m, x, t, work)
             terms(k, :) = log(max(view%weights(k), tiny(1.0_wp))) - work%losses(:n)
          end do
-         do row = 1, n
+         do row = 1, merge(n, 0, failure == status_ok)
             largest = maxval(terms(:, row))
             log_p(first + row - 1) = largest &
                + log(sum(exp(max(terms(:, row) - largest, -700.0_wp)))) &

@@ -11,7 +11,7 @@ module fmdn_fit
       tile_rows, tiled_rows
    use fmdn_splits, only: fold_of, role_monitor
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_ok, &
-      status_too_few_rows, stopped_failed
+      status_too_few_rows, stopped_out_of_memory
    use fmdn_train, only: at_reason, n_history, n_outcome, train_member, training_options
    implicit none (type, external)
    private
@@ -117,7 +117,7 @@ contains
          if (failure == status_ok) then
             call train_on(own, k, threads)
          else
-            outcome(at_reason, k) = stopped_failed
+            outcome(at_reason, k) = stopped_out_of_memory
          end if
       end subroutine train_one
 
@@ -150,7 +150,7 @@ contains
       integer(ip), allocatable :: order(:)
       integer(ip) :: i
       real(wp) :: total
-      integer :: k, tile
+      integer :: k, tile, failure
 
       losses = 0
       call view_committee(layout, parameters, view, status)
@@ -166,16 +166,19 @@ contains
       kernels = processor_kernels()
       total = sum(tiles%weights)
       !$omp parallel do num_threads(n_threads) schedule(dynamic, 1) default(none) &
-      !$omp shared(kernels, view, parameters, tiles, losses) private(tile, work)
+      !$omp shared(kernels, view, parameters, tiles, losses) private(tile, work, failure) &
+      !$omp reduction(max: status)
       do k = 1, size(view%members)
-         work = new_tile_work(view%members(k), tile_size)
-         do tile = 1, tiles%n_tiles
+         call new_tile_work(view%members(k), tile_size, work, failure)
+         status = max(status, failure)
+         do tile = 1, merge(tiles%n_tiles, 0, failure == status_ok)
             call example_losses(kernels, view%members(k), parameters(view%members(k)%offset + 1:), &
                tile_size, tiles%inputs(:, :, tile), tiles%targets(:, :, tile), work)
             losses(k) = losses(k) + sum(tiles%weights(:, tile)*min(work%losses, loss_cap))
          end do
       end do
       !$omp end parallel do
+      if (status /= status_ok) return
       if (.not. total > 0) total = 1
       losses = losses/total
       at = find_block(layout, member_weights_block, 1)

@@ -187,7 +187,8 @@ contains
       allocate (weights(view%n_kernels, 1), means(view%n_targets, view%n_kernels, 1), &
          factors(view%n_targets, view%n_targets, view%n_kernels, 1))
       call posterior_of_rows(view, self%parameters, reshape(observed, [size(observed), 1]), 1, &
-         weights, means, factors)
+         weights, means, factors, status)
+      if (status /= status_ok) return
       result%weights = weights(:, 1)
       result%means = means(:, :, 1)
       result%factors = factors(:, :, :, 1)

@@ -15,7 +15,7 @@ module fmdn_c
    use fmdn_kinds, only: ip, wp
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
    use fmdn_rows, only: data_set, rows_to_train, tile_rows, tiled_rows
-   use fmdn_splits, only: role_training, split_rows
+   use fmdn_splits, only: max_folds, role_training, split_rows
    use fmdn_status, only: status_invalid_argument, status_not_finite, status_ok
    use fmdn_train, only: training_options
    implicit none (type, external)
@@ -223,7 +223,8 @@ contains
          if (n_gradient /= this%n_parameters) return
          call tile_rows(data, view%scales, rows_to_train(roles), 0, tiles, status)
          if (status /= status_ok) return
-         work = new_loss_work(this, tiles%n_tiles, n_threads)
+         call new_loss_work(this, tiles%n_tiles, n_threads, work, status)
+         if (status /= status_ok) return
          kernels = processor_kernels()
          call loss_and_gradient(kernels, this, &
             parameters(this%offset + 1:this%offset + this%n_parameters), tiles, 0, 0_ip, work, &
@@ -253,8 +254,7 @@ contains
       if (n_kernels /= view%n_kernels .or. n_threads < 1) return
       status = status_not_finite
       if (.not. all(ieee_is_finite(inputs))) return
-      status = status_ok
-      call posterior(view, parameters, inputs, n_threads, weights, means, factors)
+      call posterior(view, parameters, inputs, n_threads, weights, means, factors, status)
    end subroutine fmdn_posterior
 
    !> log p(target | inputs) of the committee for each row, nats, physical units.
@@ -276,8 +276,7 @@ contains
       if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets .or. n_threads < 1) return
       status = status_not_finite
       if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
-      status = status_ok
-      call log_density(view, parameters, inputs, targets, n_threads, log_p)
+      call log_density(view, parameters, inputs, targets, n_threads, log_p, status)
    end subroutine fmdn_log_density
 
    !> The rows as the core takes them; refuses what it cannot use.
@@ -290,7 +289,8 @@ contains
       integer, intent(out) :: status
 
       status = status_invalid_argument
-      if (size(inputs) < 1 .or. size(targets) < 1) return
+      if (min(size(inputs, kind=ip), size(targets, kind=ip)) < 1) return
+      if (any(roles < role_training .or. roles > max_folds)) return
       status = status_not_finite
       if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
       if (.not. (all(ieee_is_finite(weights)) .and. all(ieee_is_finite(noise_sd)))) return

@@ -5,7 +5,7 @@ module fmdn_lbfgs
    use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
    use fmdn_kinds, only: wp
    use fmdn_status, only: stopped_decrease, stopped_failed, stopped_gradient, stopped_line_search, &
-      stopped_max_iter, stopped_not_yet
+      stopped_max_iter, stopped_not_yet, stopped_out_of_memory
    implicit none (type, external)
    private
    public :: objective, lbfgs_options, minimise
@@ -102,7 +102,10 @@ contains
       allocate (g(n), direction(n), x_new(n), g_new(n), g_low(n), memory%s(n, options%memory), &
          memory%y(n, options%memory), memory%sy(options%memory), memory%alpha(options%memory), &
          stat=status)
-      if (status /= 0) return
+      if (status /= 0) then
+         reason = stopped_out_of_memory
+         return
+      end if
 
       call problem%evaluate(x, f_new, g)
       n_evaluations = 1

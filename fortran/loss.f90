@@ -1,5 +1,5 @@
 !> Mean loss of a member on its training rows with the gradient, and on its monitor rows, in one
-!> pass. Tiles are cut into chunks by their number alone; a chunk adds its tiles in order and chunks
+!> pass. Tiles are cut into chunks whatever the threads; a chunk adds its tiles in order and chunks
 !> are added in order, so that the sums do not depend on the number of threads.
 module fmdn_loss
    use fmdn_dispatch, only: kernel_set
@@ -9,11 +9,14 @@ module fmdn_loss
    use fmdn_network, only: backward, forward
    use fmdn_rows, only: tiled_rows
    use fmdn_splits, only: monitors, trains
+   use fmdn_status, only: status_ok, status_out_of_memory
    implicit none (type, external)
    private
    public :: tile_work, new_tile_work, loss_work, new_loss_work, example_losses, loss_and_gradient
 
+   !> Chunks at most, and numbers in the gradients of all of them.
    integer, parameter :: max_chunks = 32
+   integer(ip), parameter :: max_gradients = 2_ip**24
 
    !> A row of the monitor set counts at most this loss (standardised units), so that an outlier
    !> there says nothing about when to stop: fourteen standard deviations from every kernel.
@@ -37,33 +40,41 @@ module fmdn_loss
 contains
 
    !> Work space for m examples of a member.
-   pure function new_tile_work(member, m) result(work)
+   pure subroutine new_tile_work(member, m, work, status)
       type(member_type), intent(in) :: member
       integer, intent(in) :: m
-      type(tile_work) :: work
-      integer :: n_units, n_outputs
+      type(tile_work), intent(out) :: work
+      integer, intent(out) :: status
+      integer :: n_units, n_outputs, failure
 
       n_units = member%network%n_units()
       n_outputs = member%network%n_outputs
       allocate (work%units(m, n_units), work%d_units(m, n_units), work%outputs(m, n_outputs), &
-         work%d_outputs(m, n_outputs), work%losses(m), work%weights(m))
-      work%mixture = new_work(member%mixture, m)
-   end function new_tile_work
+         work%d_outputs(m, n_outputs), work%losses(m), work%weights(m), stat=failure)
+      status = status_out_of_memory
+      if (failure == 0) call new_work(member%mixture, m, work%mixture, status)
+   end subroutine new_tile_work
 
    !> Work space for passes over `n_tiles` tiles.
-   pure function new_loss_work(member, n_tiles, n_threads) result(work)
+   pure subroutine new_loss_work(member, n_tiles, n_threads, work, status)
       type(member_type), intent(in) :: member
       integer, intent(in) :: n_tiles, n_threads
-      type(loss_work) :: work
-      integer :: i
+      type(loss_work), intent(out) :: work
+      integer, intent(out) :: status
+      integer :: i, failure
 
-      work%n_chunks = min(n_tiles, max_chunks)
-      allocate (work%threads(max(1, min(n_threads, work%n_chunks))))
-      allocate (work%gradients(member%n_parameters, work%n_chunks), work%sums(4, work%n_chunks))
+      work%n_chunks = int(min(int(min(n_tiles, max_chunks), ip), &
+         max(1_ip, max_gradients/member%n_parameters)))
+      allocate (work%threads(max(1, min(n_threads, work%n_chunks))), &
+         work%gradients(member%n_parameters, work%n_chunks), work%sums(4, work%n_chunks), &
+         stat=failure)
+      status = merge(status_ok, status_out_of_memory, failure == 0)
+      if (status /= status_ok) return
       do i = 1, size(work%threads)
-         work%threads(i) = new_tile_work(member, tile_size)
+         call new_tile_work(member, tile_size, work%threads(i), status)
+         if (status /= status_ok) return
       end do
-   end function new_loss_work
+   end subroutine new_loss_work
 
    !> Losses of m examples (standardised units) into work%losses.
    subroutine example_losses(kernels, member, parameters, m, inputs, targets, work)

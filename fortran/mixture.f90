@@ -15,6 +15,7 @@ module fmdn_mixture
    use, intrinsic :: iso_c_binding, only: c_int
    use fmdn_dispatch, only: kernel_set
    use fmdn_kinds, only: wp
+   use fmdn_status, only: status_ok, status_out_of_memory
    implicit none (type, external)
    private
    public :: mixture_shape, mixture_work, new_work, outputs_per_kernel, factor_row
@@ -70,16 +71,20 @@ contains
    end function n_scales
 
    !> Work space for m examples.
-   pure function new_work(shape, m) result(work)
+   pure subroutine new_work(shape, m, work, status)
       type(mixture_shape), intent(in) :: shape
       integer, intent(in) :: m
-      type(mixture_work) :: work
+      type(mixture_work), intent(out) :: work
+      integer, intent(out) :: status
+      integer :: failure
 
       allocate (work%weights(m, shape%n_kernels), &
          work%responsibilities(m, shape%n_kernels), &
          work%residuals(m, shape%n_targets, shape%n_kernels), &
-         work%precisions(m, n_scales(shape), shape%n_kernels))
-   end function new_work
+         work%precisions(m, n_scales(shape), shape%n_kernels), &
+         stat=failure)
+      status = merge(status_ok, status_out_of_memory, failure == 0)
+   end subroutine new_work
 
    !> Losses of m examples in nats; `work` is left ready for `mixture_gradient`.
    pure subroutine mixture_loss(kernels, shape, m, outputs, targets, work, losses)

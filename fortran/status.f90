@@ -29,6 +29,7 @@ module fmdn_status
    integer, parameter, public :: stopped_line_search = 5
    integer, parameter, public :: stopped_interrupted = 6
    integer, parameter, public :: stopped_failed = 7
+   integer, parameter, public :: stopped_out_of_memory = 8
 
 contains
 
@@ -71,6 +72,7 @@ contains
       case (stopped_line_search); text = "no further step lowers the loss"
       case (stopped_interrupted); text = "interrupted"
       case (stopped_failed); text = "failed: no finite loss"
+      case (stopped_out_of_memory); text = "failed: out of memory"
       case default; text = "unknown reason"
       end select
    end function stop_text

@@ -9,7 +9,8 @@ module fmdn_train
    use fmdn_member, only: member_type
    use fmdn_rows, only: tiled_rows
    use fmdn_splits, only: trains
-   use fmdn_status, only: stopped_failed, stopped_interrupted, stopped_not_yet, stopped_patience
+   use fmdn_status, only: status_ok, stopped_failed, stopped_interrupted, stopped_not_yet, &
+      stopped_out_of_memory, stopped_patience
    implicit none (type, external)
    private
    public :: training_options, train_member
@@ -77,10 +78,17 @@ contains
       real(wp), allocatable :: x(:)
       real(wp) :: f, rate
       integer(int64) :: ticks
-      integer :: reason, n_iterations, n_evaluations
+      integer :: reason, n_iterations, n_evaluations, status, failure
 
       if (.not. any(trains(tiles%roles, fold) .and. tiles%weights > 0)) then
          outcome(at_reason) = stopped_failed
+         return
+      end if
+      call new_loss_work(member, tiles%n_tiles, n_threads, problem%work, status)
+      allocate (x(member%n_parameters), problem%best(member%n_parameters), &
+         problem%gradient(member%n_parameters), stat=failure)
+      if (status /= status_ok .or. failure /= 0) then
+         outcome(at_reason) = stopped_out_of_memory
          return
       end if
       problem%kernels = kernels
@@ -92,19 +100,16 @@ contains
       problem%fold = fold
       problem%patience = options%patience
       problem%loss_offset = loss_offset
-      problem%work = new_loss_work(member, tiles%n_tiles, n_threads)
       call system_clock(problem%clock_start, ticks)
       rate = real(ticks, wp)
       problem%clock_rate = max(1.0_wp, rate)
 
-      allocate (x(member%n_parameters))
       call initial_parameters(member, tiles, fold, options%seed, index, x)
       problem%best = x
-      problem%gradient = x
       call minimise(problem, x, lbfgs_options(max_iter=options%max_iter), f, reason, &
          n_iterations, n_evaluations)
       if (interrupt /= 0) reason = stopped_interrupted
-      if (reason /= stopped_failed) parameters = problem%best
+      if (reason < stopped_failed) parameters = problem%best
       outcome(at_iterations) = n_iterations
       ! Last, because who polls it may read the parameters as soon as it is set.
       !$omp atomic write release

@@ -33,7 +33,7 @@ HISTORY = (
 )
 NO_FOLD, MONITOR, TRAINING = 0, -1, -2  # roles of rows that are in no fold
 OUT_OF_MEMORY, INTERRUPTED, CANNOT_OPEN, CANNOT_WRITE = 2, 3, 8, 9  # status codes
-STOPPED_INTERRUPTED, STOPPED_FAILED = 6, 7
+STOPPED_INTERRUPTED, STOPPED_FAILED, STOPPED_OUT_OF_MEMORY = 6, 7, 8
 
 
 class FmdnError(RuntimeError):
@@ -206,7 +206,7 @@ class Training:
 
     def trained(self) -> Array:
         """Members that can be used."""
-        return self.finished() & (self.outcome[:, 0] != STOPPED_FAILED)
+        return self.finished() & (self.outcome[:, 0] < STOPPED_FAILED)
 
 
 def train_members(

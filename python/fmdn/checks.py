@@ -61,8 +61,9 @@ def _numbers(name: str, array: Array) -> Array:
                 raise TypeError("argument must be a number, not a string")
             numbers[at] = np.nan if entry is None else float(entry)
         except (TypeError, ValueError) as error:
+            where = f" at {_place(at)}" if at else ""
             raise TypeError(
-                f"{name} must be numbers, got {entry!r} at {_place(at)}: {error}"
+                f"{name} must be numbers, got {entry!r}{where}: {error}"
             ) from None
     return numbers
 

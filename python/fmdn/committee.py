@@ -175,9 +175,13 @@ class Committee(Estimator):
                 self._take(plan, training)
         failed = np.flatnonzero(training.finished() & ~training.trained())
         if failed.size:
-            message = f"members {failed.tolist()} failed: no finite loss; left out"
+            reasons = training.outcome[failed, 0]
+            why = "; ".join(_boundary.stop_text(int(one)) for one in np.unique(reasons))
             if not training.trained().any():
-                raise _boundary.FmdnError("no member could be trained: no finite loss")
+                lack = (reasons == _boundary.STOPPED_OUT_OF_MEMORY).all()
+                error = MemoryError if lack else _boundary.FmdnError
+                raise error(f"no member could be trained; {why}")
+            message = f"members {failed.tolist()} are left out; {why}"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         return self
 
@@ -343,6 +347,8 @@ class Committee(Estimator):
 
     @classmethod
     def _from_text(cls, layout, parameters, known: dict[str, Any]) -> Committee:
+        if "fingerprint" in known:
+            raise ValueError("it is a checkpoint; fit(checkpoint=...) goes on from it")
         settings = known.get("settings", {})
         for key in ("hidden", "kernels"):
             if isinstance(settings.get(key), dict):

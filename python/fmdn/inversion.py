@@ -38,7 +38,10 @@ class Inversion:
 
     def __init__(self, samples, noise=None, targets=None, **settings):
         if not isinstance(samples, Samples):
-            raise TypeError(f"samples must be a fmdn.Samples, not {samples!r}")
+            raise TypeError(
+                f"samples must be a fmdn.Samples, not {type(samples).__name__}; "
+                "Samples(models, data) makes one of your own arrays"
+            )
         if noise is not None:
             noise = noise if isinstance(noise, GaussianNoise) else GaussianNoise(noise)
             noise.sd_for(samples.data.shape[1])
@@ -47,6 +50,11 @@ class Inversion:
         self.prior = samples.prior
         self.targets = _columns_of(samples, targets)
         self.committees_ = {}
+
+    def __repr__(self):
+        """Return the targets, and how many of them have been trained."""
+        targets = ", ".join(map(repr, self.targets or self.committees_))
+        return f"<Inversion for {targets}: {len(self.committees_)} trained>"
 
     def fit(self, *, executor=None, progress=False):
         """Train the committees, one after the other, each on all processors.
@@ -168,6 +176,10 @@ class Posteriors(Mapping):
     def __len__(self):
         """Return the number of targets."""
         return len(self._mixtures)
+
+    def __repr__(self):
+        """Return the targets."""
+        return f"<Posteriors of {', '.join(map(repr, self))}>"
 
     def marginals(self):
         """Return {name: Mixture} with the joint ones taken apart."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from . import _boundary_mixture as _boundary
@@ -230,7 +232,9 @@ class Mixture(Axes):
     # --- Information ------------------------------------------------------------------
 
     def leaked(self, prior) -> np.ndarray:
-        """Probability outside the prior's support."""
+        """Probability outside the prior's support, given as to `information_gain`."""
+        self._require_one_target("leaked")
+        prior = self._distribution(prior)
         low, high = prior.support()
         return np.asarray(self.cdf(low) + self.sf(high))[()]
 
@@ -242,14 +246,16 @@ class Mixture(Axes):
 
         Parameters
         ----------
-        prior : distribution
-            Of the target, with logpdf and support.
+        prior : distribution or Prior
+            Of the target, with logpdf and support; a Prior has it under the target's
+            name.
 
         Returns
         -------
         ndarray, shape (n,)
         """
         self._require_one_target("information_gain")
+        prior = self._distribution(prior)
         gains = [densities.divergence(one, prior) for one in self._each()]
         return self._out(np.array(gains))
 
@@ -278,11 +284,15 @@ class Mixture(Axes):
         from . import plots
 
         if self.n_targets == 1:
-            return plots.plot_posterior(self, prior, **options)
+            return plots.plot_posterior(self, self._distribution(prior), **options)
         marginals = {name: self.marginal(name) for name in self.target_names}
         return plots.plot_posteriors(marginals, prior, **options)
 
     # --- Checks -----------------------------------------------------------------------
+
+    def _distribution(self, prior):
+        """Prior of the one target."""
+        return prior[self.target_names[0]] if isinstance(prior, Mapping) else prior
 
     def _cdf(self, x, above: bool) -> np.ndarray:
         self._require_one_target("cdf")

@@ -58,8 +58,8 @@ contains
       one_weights = weights(:, :1)
       one_means = means(:, :, :1)
       one_factors = factors(:, :, :, :1)
-      call posterior(view, parameters, rows%inputs(:, :m), 3, weights, means, factors)
-      call log_density(view, parameters, rows%inputs(:, :m), rows%targets(:, :m), 3, log_p)
+      call posterior(view, parameters, rows%inputs(:, :m), 3, weights, means, factors, status)
+      call log_density(view, parameters, rows%inputs(:, :m), rows%targets(:, :m), 3, log_p, status)
       call check_close(sum(weights, 1), spread(1.0_wp, 1, m), 1e-15_wp*view%n_kernels, &
          "weights of kernels sum to one")
       again = [(mixture_log_density(weights(:, i), means(:, :, i), factors(:, :, :, i), &
@@ -69,17 +69,17 @@ contains
       call check(sum(log_p)/m > -2.2_wp, "which knows more than the prior, -2.84")
 
       call posterior(view, parameters, rows%inputs(:, 257:257), 1, one_weights, one_means, &
-         one_factors)
+         one_factors, status)
       call check(all(same(one_weights(:, 1), weights(:, 257))) .and. &
          all(same(one_means(:, :, 1), means(:, :, 257))) .and. &
          all(same(one_factors(:, :, :, 1), factors(:, :, :, 257))), "one row, the same bits")
       call log_density(view, parameters, rows%inputs(:, 257:257), rows%targets(:, 257:257), 1, &
-         again(:1))
+         again(:1), status)
       call check(same(again(1), log_p(257)), "density of one row, the same bits")
 
       ! Far outside of what it was trained on: still a density.
       call posterior(view, parameters, 1e6_wp*rows%inputs(:, :1), 1, one_weights, one_means, &
-         one_factors)
+         one_factors, status)
       call check_close(sum(one_weights), 1.0_wp, 1e-14_wp, "weights far outside sum to one")
       call check(all(abs(one_means) < 1e12_wp) .and. all([(one_factors(1, 1, i, 1) > 0 &
          .and. one_factors(2, 2, i, 1) > 0, i=1, view%n_kernels)]), "kernels far outside")

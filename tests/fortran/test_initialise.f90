@@ -79,11 +79,11 @@ contains
       type(loss_work) :: work
       real(wp), allocatable :: parameters(:), gradient(:)
       real(wp) :: loss, monitor, own
-      integer :: n_outputs
+      integer :: n_outputs, status
 
       allocate (parameters(member%n_parameters), gradient(member%n_parameters))
       call initial_parameters(member, tiles, 1, 1_ip, 1, parameters)
-      work = new_loss_work(member, tiles%n_tiles, 1)
+      call new_loss_work(member, tiles%n_tiles, 1, work, status)
       call loss_and_gradient(kernels, member, parameters, tiles, 1, 0_ip, work, loss, monitor, &
          gradient)
       n_outputs = member%network%n_outputs
@@ -101,9 +101,9 @@ contains
       type(tiled_rows), intent(in) :: tiles
       real(wp) :: loss, losses(tile_size), total
       type(mixture_work) :: work
-      integer :: tile
+      integer :: tile, status
 
-      work = new_work(shape, tile_size)
+      call new_work(shape, tile_size, work, status)
       loss = 0
       total = 0
       do tile = 1, tiles%n_tiles

@@ -50,8 +50,9 @@ contains
       integer, intent(in) :: fold, n_threads
       real(wp), intent(out) :: training, monitor, gradient(:)
       type(loss_work) :: work
+      integer :: status
 
-      work = new_loss_work(member, tiles%n_tiles, n_threads)
+      call new_loss_work(member, tiles%n_tiles, n_threads, work, status)
       call loss_and_gradient(kernels, member, parameters, tiles, fold, 0_ip, work, training, &
          monitor, gradient)
    end subroutine evaluate
@@ -147,7 +148,7 @@ contains
       call fit_scales(data_of(rows, 1), scales)
       call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
       sums = 0
-      work = new_tile_work(member, tile_size)
+      call new_tile_work(member, tile_size, work, status)
       do tile = 1, tiles%n_tiles
          call example_losses(kernels, member, parameters, tile_size, tiles%inputs(:, :, tile), &
             tiles%targets(:, :, tile), work)
@@ -283,7 +284,7 @@ contains
       allocate (gradient, mold=parameters)
       call fit_scales(data_of(rows, 1), scales)
       call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
-      work = new_loss_work(member, tiles%n_tiles, 2)
+      call new_loss_work(member, tiles%n_tiles, 2, work, status)
       call loss_and_gradient(kernels, member, parameters, tiles, 1, 1_ip, work, training, monitor, &
          gradient)
       call check(all(abs([training, monitor, gradient]) <= 0), "an interrupted pass did nothing")

@@ -61,8 +61,9 @@ contains
       real(wp), intent(in) :: outputs(:, :, :), targets(:, :)
       real(wp) :: losses(m)
       type(mixture_work) :: work
+      integer :: status
 
-      work = new_work(example_shape(), m)
+      call new_work(example_shape(), m, work, status)
       call mixture_loss(kernels, example_shape(), m, outputs, targets, work, losses)
    end function losses_of
 
@@ -72,8 +73,9 @@ contains
       real(wp) :: gradient(m, outputs_per_kernel(covariance, c), n_kernels)
       real(wp) :: losses(m)
       type(mixture_work) :: work
+      integer :: status
 
-      work = new_work(example_shape(), m)
+      call new_work(example_shape(), m, work, status)
       call mixture_loss(kernels, example_shape(), m, outputs, targets, work, losses)
       gradient = 0
       call mixture_gradient(kernels, example_shape(), m, outputs, targets, example_weights, work, &

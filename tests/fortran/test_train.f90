@@ -76,8 +76,9 @@ contains
       real(wp) :: losses(2)
       type(loss_work) :: work
       real(wp) :: gradient(size(x))
+      integer :: status
 
-      work = new_loss_work(member, tiles%n_tiles, 1)
+      call new_loss_work(member, tiles%n_tiles, 1, work, status)
       call loss_and_gradient(kernels, member, x, tiles, fold, 0_ip, work, losses(1), losses(2), &
          gradient)
    end function losses_at

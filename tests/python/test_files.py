@@ -251,6 +251,7 @@ def test_edited_files_with_a_good_checksum(old, new, message, file, tmp_path):
     "text",
     ["no JSON", "[1, 2]", "3", '{"settings": [1]}', '{"settings": {"hidden": {}}}',
      '{"target_names": ["one"]}', '{"input_names": 3}', '{"weighting_losses": "many"}',
+     '{"fingerprint": "of a checkpoint"}',
      b'{"input_names": "\xff"}'],
     ids=str,
 )  # fmt: skip

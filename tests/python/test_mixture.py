@@ -1,7 +1,7 @@
 """Every number about a mixture against a slow and obvious way to it."""
 
 import numpy as np
-from fmdn import Mixture, Normal, Uniform
+from fmdn import Mixture, Normal, Prior, Uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
@@ -291,6 +291,9 @@ def test_information_gain_of_known_cases():
     assert abs(normals(1, 0, 1).information_gain(Normal(0, 2)) - 0.318147) < 1e-6
     assert abs(normals(1, 2, 3).information_gain(Normal(2, 3))) < 1e-9
     assert abs(normals(1, 1, 1).information_gain(Normal(0, 1)) - 0.5) < 1e-9
+    post = normals(1, 1, 1)
+    prior = Prior(**{"another": Normal(5, 5), post.target_names[0]: Normal(0, 1)})
+    assert post.information_gain(prior) == post.information_gain(Normal(0, 1))
     for sd, nats in {0.1: 0.884, 0.05: 1.577, 0.02: 2.493, 0.01: 3.186}.items():
         gain = normals(1, 0.5, sd).information_gain(Uniform(0, 1))
         assert abs(gain - nats) < 5e-4
