@@ -97,6 +97,7 @@ contains
    !> Write the scales that the rows ask for into a planned committee.
    subroutine fmdn_fit_scales(n_layout, layout, n_parameters, parameters, n_inputs, n_targets, &
       n_rows, inputs, targets, weights, roles, noise_sd, status) bind(C)
+      !f2py threadsafe
       integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows
       integer(c_int64_t), intent(in) :: layout(n_layout)
       real(c_double), intent(inout) :: parameters(n_parameters)

@@ -49,6 +49,7 @@ contains
 
       n_units = member%network%n_units()
       n_outputs = member%network%n_outputs
+      ! allow(C182): whichever of these fails
       allocate (work%units(m, n_units), work%d_units(m, n_units), work%outputs(m, n_outputs), &
          work%d_outputs(m, n_outputs), work%losses(m), work%weights(m), stat=failure)
       status = status_out_of_memory
@@ -65,6 +66,7 @@ contains
 
       work%n_chunks = int(min(int(min(n_tiles, max_chunks), ip), &
          max(1_ip, max_gradients/member%n_parameters)))
+      ! allow(C182): whichever of these fails
       allocate (work%threads(max(1, min(n_threads, work%n_chunks))), &
          work%gradients(member%n_parameters, work%n_chunks), work%sums(4, work%n_chunks), &
          stat=failure)

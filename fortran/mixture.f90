@@ -78,6 +78,7 @@ contains
       integer, intent(out) :: status
       integer :: failure
 
+      ! allow(C182): whichever of these fails
       allocate (work%weights(m, shape%n_kernels), &
          work%responsibilities(m, shape%n_kernels), &
          work%residuals(m, shape%n_targets, shape%n_kernels), &

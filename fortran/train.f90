@@ -85,6 +85,7 @@ contains
          return
       end if
       call new_loss_work(member, tiles%n_tiles, n_threads, problem%work, status)
+      ! allow(C182): whichever of these fails
       allocate (x(member%n_parameters), problem%best(member%n_parameters), &
          problem%gradient(member%n_parameters), stat=failure)
       if (status /= status_ok .or. failure /= 0) then

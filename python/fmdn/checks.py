@@ -20,8 +20,13 @@ def check_integer(name: str, value: Any, least: int, most: int = 2**31 - 1) -> i
     return number
 
 
-def check_array(name: str, value: Any, ndim: tuple[int, ...]) -> Array:
-    """Give `value` as a C-ordered float64 array of finite numbers."""
+def check_array(
+    name: str, value: Any, ndim: tuple[int, ...], only_axis: str = "row"
+) -> Array:
+    """Give `value` as a C-ordered float64 array of finite numbers.
+
+    `only_axis` says, for messages, what the axis of a one-dimensional array is.
+    """
     if hasattr(value, "toarray"):
         raise TypeError(f"{name} is a sparse matrix; dense data is required")
     try:
@@ -31,7 +36,7 @@ def check_array(name: str, value: Any, ndim: tuple[int, ...]) -> Array:
     if array.dtype.kind == "c":
         raise ValueError(f"{name}: Complex data not supported")
     if array.dtype.kind == "O":
-        array = _numbers(name, array)
+        array = _numbers(name, array, only_axis)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be numbers, got dtype {array.dtype}")
     if array.ndim not in ndim:
@@ -48,11 +53,11 @@ def check_array(name: str, value: Any, ndim: tuple[int, ...]) -> Array:
         at = np.unravel_index(np.argmax(wrong), array.shape)
         what = "NaN" if np.isnan(array[at]) else "inf"
         what = "a masked value" if np.isfinite(array[at]) else what
-        raise ValueError(f"{name} contains {what} at {_place(at)}")
+        raise ValueError(f"{name} contains {what} at {_place(at, only_axis)}")
     return array
 
 
-def _numbers(name: str, array: Array) -> Array:
+def _numbers(name: str, array: Array, only_axis: str) -> Array:
     """Give an array of Python objects as one of floats, if all of them are numbers."""
     numbers = np.empty(array.shape)
     for at, entry in np.ndenumerate(array):
@@ -61,17 +66,17 @@ def _numbers(name: str, array: Array) -> Array:
                 raise TypeError("argument must be a number, not a string")
             numbers[at] = np.nan if entry is None else float(entry)
         except (TypeError, ValueError) as error:
-            where = f" at {_place(at)}" if at else ""
+            where = f" at {_place(at, only_axis)}" if at else ""
             raise TypeError(
                 f"{name} must be numbers, got {entry!r}{where}: {error}"
             ) from None
     return numbers
 
 
-def _place(at: tuple[int, ...]) -> str:
+def _place(at: tuple[int, ...], only_axis: str) -> str:
     if len(at) > 2:
         return f"index {tuple(map(int, at))}"
-    names = ("row", "column")
+    names = ("row", "column") if len(at) == 2 else (only_axis,)
     return ", ".join(f"{name} {i}" for name, i in zip(names, at, strict=False))
 
 

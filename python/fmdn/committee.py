@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _boundary, _boundary_file
 from .checks import check_array, check_rows
-from .estimator import Estimator
+from .estimator import Estimator, plain
 from .fitting import train
 from .mixture import Mixture
 from .plan import Plan, check_names, check_weights, columns
@@ -299,13 +299,15 @@ class Committee(Estimator):
 
     def _check_inputs(self, inputs, ndim: tuple[int, ...] = (2,)):
         names = columns(inputs)
+        if getattr(inputs, "ndim", 2) == 1 and hasattr(inputs, "iloc"):
+            names = columns(inputs.to_frame().T)  # one observation, a pandas Series
         own = getattr(self, "feature_names_in_", None)
         if names is not None and own is not None and list(names) != list(own):
             raise ValueError(
                 "The feature names should match those that were passed during fit: "
                 f"expected {list(own)}, got {list(names)}"
             )
-        rows = check_array("inputs", inputs, ndim)
+        rows = check_array("inputs", inputs, ndim, only_axis="column")
         if rows.shape[-1] != self.n_features_in_:
             raise ValueError(
                 f"X has {rows.shape[-1]} features, but {type(self).__name__} is "
@@ -324,7 +326,7 @@ class Committee(Estimator):
         self._require_fit()
         text = {
             # What was computed does not depend on the machine's number of threads.
-            "settings": _plain(self.get_params() | {"n_threads": None}),
+            "settings": plain(self.get_params() | {"n_threads": None}),
             "input_names": self.input_names_,
             "target_names": self.target_names_,
             "one_target_axis": self._one_target_axis,
@@ -387,18 +389,3 @@ def _member_history(training: _boundary.Training, k: int) -> dict[str, Any]:
         "best_monitor_loss": float(lines[best, 1]),
         **{name: lines[:, i].copy() for i, name in enumerate(_boundary.HISTORY)},
     }
-
-
-def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as JSON has them; a tuple, which is a range, stays apart from a list."""
-    plain = {}
-    for key, value in settings.items():
-        if isinstance(value, tuple):
-            plain[key] = {"between": [int(bound) for bound in value]}
-        elif isinstance(value, np.generic):
-            plain[key] = value.item()
-        elif isinstance(value, list):
-            plain[key] = [int(width) for width in value]
-        else:
-            plain[key] = value
-    return plain

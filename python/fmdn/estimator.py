@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
+
+import numpy as np
 
 
 class Estimator:
@@ -55,6 +58,21 @@ class Estimator:
             regressor_tags=RegressorTags(poor_score=True),
             input_tags=InputTags(),
         )
+
+
+def plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as JSON has them; a tuple, which is a range, stays apart from a list."""
+    texts = {}
+    for key, value in settings.items():
+        if isinstance(value, tuple):
+            texts[key] = {"between": [int(bound) for bound in value]}
+        elif isinstance(value, np.generic):
+            texts[key] = value.item()
+        elif isinstance(value, list):
+            texts[key] = [int(width) for width in value]
+        else:
+            texts[key] = value
+    return texts
 
 
 def _not_fitted(message: str) -> Exception:

@@ -202,7 +202,7 @@ def _settings(committee: Any) -> dict[str, Any]:
         hidden = [_bounds("hidden", hidden, 10**6)]
     patience = committee.patience
     return {
-        "n_members": check_integer("n_members", committee.n_members, 1),
+        "n_members": check_integer("n_members", committee.n_members, 1, 10_000),
         "hidden": hidden,
         "kernels": _bounds("kernels", committee.kernels, 1000),
         "covariance": committee.covariance,

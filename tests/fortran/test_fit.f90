@@ -186,7 +186,8 @@ contains
          call select_members(layout, parameters, [(k == status, status=1, n_members)], &
             one_layout, alone, status)
          call view_committee(one_layout, alone, view, status)
-         call log_density(view, alone, rows%inputs(:, order), rows%targets(:, order), 1, log_p, status)
+         call log_density(view, alone, rows%inputs(:, order), rows%targets(:, order), 1, log_p, &
+            status)
          call check_close(losses(k), -sum(log_p*rows%weights(order))/sum(rows%weights(order)), &
             1e-12_wp, "loss of a member")
       end do

@@ -307,6 +307,8 @@ def test_data_frames(rows, quick):
         ValueError, match="feature names.*'east'.*'up', 'north', 'east'"
     ):
         committee.predict(inputs[["up", "north", "east"]])
+    with pytest.raises(ValueError, match="feature names.*'up', 'north', 'east'"):
+        committee.posterior(inputs[["up", "north", "east"]].iloc[3])
     with pytest.raises(ValueError, match="monitor inputs have other columns"):
         committee.fit(
             inputs, targets, monitor=(inputs[["up", "north", "east"]], targets)

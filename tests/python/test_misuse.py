@@ -179,6 +179,8 @@ def test_asking_with_other_shapes(trained):
             ask(X[:0])
     with pytest.raises(ValueError, match="2 features.*expecting 3 features"):
         trained.posterior(X[0, :2])
+    with pytest.raises(ValueError, match="inputs contains NaN at column 1"):
+        trained.posterior([0.0, np.nan, 0.0])
     with pytest.raises(ValueError, match="inputs must be 2-D"):
         trained.predict(X[0])
     for targets in (Y[:3], Y[:, 0], Y[:0], Y[:, :1]):
