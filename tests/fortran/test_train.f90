@@ -189,6 +189,7 @@ contains
       integer :: i
 
       call prepare(700, 12)
+      outcome = stopped_not_yet ! before the other thread looks at it
       !$omp parallel sections num_threads(2) private(iterations, i)
       !$omp section
       call train(100000, 0, 0.0_wp, 1)
