@@ -327,7 +327,8 @@ def test_a_failed_member_is_reported_and_left_out(monkeypatch):
     whole = Committee(**SMALL).fit(*data())
     failing(monkeypatch, [1])
     committee = Committee(**SMALL)
-    with pytest.warns(RuntimeWarning, match=r"members \[1\] are left out; failed: no finite") as caught:
+    message = r"members \[1\] are left out; failed: no finite loss"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
         committee.fit(*data())
     assert caught[0].filename == __file__
     assert len(committee.history_) == 2
