@@ -1,6 +1,7 @@
 """Inversion: a committee for each of several targets, from one set of prior samples."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -56,13 +57,26 @@ class Inversion:
         targets = ", ".join(map(repr, self.targets or self.committees_))
         return f"<Inversion for {targets}: {len(self.committees_)} trained>"
 
-    def fit(self, *, executor=None, progress=False):
+    def fit(
+        self,
+        *,
+        groups=None,
+        sample_weight=None,
+        checkpoint=None,
+        executor=None,
+        progress=False,
+    ):
         """Train the committees, one after the other, each on all processors.
 
         What is trained stays usable when the rest is interrupted.
 
         Parameters
         ----------
+        groups, sample_weight : array_like, shape (n,), optional
+            Of the samples, as for `Committee.fit`.
+        checkpoint : path, optional
+            Folder to which each finished member is written, a file for each target. The
+            same call goes on from there after an interruption, to the same bits.
         executor : concurrent.futures.Executor, optional
             Trains one member a task, in place of threads.
         progress : bool
@@ -75,17 +89,23 @@ class Inversion:
         """
         if self.samples is None:
             raise RuntimeError("an inversion read from a file has no samples to fit")
+        if checkpoint is not None:
+            Path(checkpoint).mkdir(parents=True, exist_ok=True)
         self.committees_ = {}
-        for key, values in self.targets.items():
+        for number, (key, values) in enumerate(self.targets.items()):
             names = key if isinstance(key, tuple) else (key,)
             committee = Committee(**self.settings)
+            file = None if checkpoint is None else f"target_{number}.mdn"
             try:
                 committee.fit(
                     self.samples.data,
                     values,
+                    groups=groups,
+                    sample_weight=sample_weight,
                     noise=self.noise,
                     prior=_prior_of(self.prior, names),
                     target_names=names,
+                    checkpoint=file and Path(checkpoint) / file,
                     executor=executor,
                     progress=progress,
                 )
@@ -266,7 +286,8 @@ def load(path):
     Returns
     -------
     Committee or Inversion
-        What was saved; an inversion can give posteriors but has no samples.
+        What was saved. An inversion gives posteriors again, but a file holds neither
+        samples nor prior: its summary has no gains, its figures no prior.
     """
     entries = _boundary_file.read_file(path)
     try:

@@ -32,6 +32,27 @@ def inversion(samples):
     return Inversion(samples, GaussianNoise(0.5), TARGETS, **QUICK).fit()
 
 
+def test_checkpoints_weights_and_groups(samples, tmp_path, monkeypatch):
+    """A second call trains nothing; weights and groups reach the committees."""
+    settings = QUICK | {"n_members": 2, "max_iter": 5}
+    options = {
+        "groups": np.arange(len(samples)) // 2,
+        "sample_weight": np.linspace(0.5, 1.5, len(samples)),
+    }
+    whole = Inversion(samples, 0.5, TARGETS, **settings).fit(**options)
+    first = Inversion(samples, 0.5, TARGETS, **settings)
+    first.fit(checkpoint=tmp_path / "run", **options)
+    assert len(list((tmp_path / "run").iterdir())) == len(first.targets)
+    alone = Committee(**settings).fit(samples.data, samples["b"], noise=0.5, **options)
+    monkeypatch.setattr(fmdn._boundary, "train_members", None)
+    again = Inversion(samples, 0.5, TARGETS, **settings)
+    again.fit(checkpoint=tmp_path / "run", **options)
+    for key in whole.targets:
+        for one in (first, again):
+            assert (one[key].parameters_ == whole[key].parameters_).all()
+    assert (whole["b"].parameters_ == alone.parameters_).all()
+
+
 def test_posteriors_are_right(inversion):
     mean, cov = exact_posterior()
     post = inversion.posterior(OBSERVED)
