@@ -6,7 +6,7 @@ module fmdn_fit
    use fmdn_kinds, only: ip, tile_size, wp
    use fmdn_layout, only: block_view, find_block, input_scale_block, member_weights_block, &
       target_scale_block
-   use fmdn_loss, only: example_losses, loss_cap, new_tile_work, tile_work
+   use fmdn_loss, only: example_losses, is_raised, loss_cap, new_tile_work, tile_work
    use fmdn_rows, only: data_set, fit_scales, rows_to_train, rows_to_weigh, scale_type, &
       tile_rows, tiled_rows
    use fmdn_splits, only: fold_of, role_monitor
@@ -101,14 +101,14 @@ contains
       do k = first + side_by_side, last
          call train_one(k, n_threads)
       end do
-      if (interrupt /= 0) status = status_interrupted
+      if (is_raised(interrupt)) status = status_interrupted
    contains
       subroutine train_one(k, threads)
          integer, intent(in) :: k, threads
          type(tiled_rows) :: own
          integer :: failure
 
-         if (interrupt /= 0) return
+         if (is_raised(interrupt)) return
          if (.not. noisy) then
             call train_on(common, k, threads)
             return

@@ -15,6 +15,7 @@ module fmdn
    use fmdn_file, only: model_contents, read_model, write_model
    use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
    use fmdn_kinds, only: ip, wp
+   use fmdn_layout, only: at_parameters
    use fmdn_mixture, only: full
    use fmdn_random, only: for_samples, stream_of
    use fmdn_rows, only: data_set
@@ -97,7 +98,8 @@ contains
          options%hidden(1:1), options%hidden(2:2), options%kernels(1), options%kernels(2), &
          options%covariance, options%linear_path, layout, status)
       if (status /= status_ok) return
-      allocate (parameters(layout(6)), history(n_history, options%max_iter + 1, options%n_members))
+      allocate (parameters(layout(at_parameters)), &
+         history(n_history, options%max_iter + 1, options%n_members))
       allocate (outcome(n_outcome, options%n_members))
       parameters = 0
       history = 0

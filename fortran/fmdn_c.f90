@@ -13,6 +13,7 @@ module fmdn_c
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
    use fmdn_kinds, only: ip, wp
+   use fmdn_layout, only: at_parameters
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
    use fmdn_rows, only: data_set, rows_to_train, tile_rows, tiled_rows
    use fmdn_splits, only: max_folds, role_training, split_rows
@@ -58,7 +59,7 @@ contains
       call plan_committee(seed, n_inputs, n_targets, n_members, hidden_low, hidden_high, &
          kernels_low, kernels_high, covariance, linear_path /= 0, planned, status)
       if (status /= status_ok) return
-      sizes = [size(planned, kind=ip), planned(6)]
+      sizes = [size(planned, kind=ip), planned(at_parameters)]
       if (n_layout == 0) return
       if (n_layout /= size(planned)) status = status_invalid_argument
       if (status == status_ok) layout = planned

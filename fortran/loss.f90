@@ -12,7 +12,8 @@ module fmdn_loss
    use fmdn_status, only: status_ok, status_out_of_memory
    implicit none (type, external)
    private
-   public :: tile_work, new_tile_work, loss_work, new_loss_work, example_losses, loss_and_gradient
+   public :: tile_work, new_tile_work, loss_work, new_loss_work, example_losses
+   public :: loss_and_gradient, is_raised
 
    !> Chunks at most, and numbers in the gradients of all of them.
    integer, parameter :: max_chunks = 32

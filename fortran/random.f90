@@ -65,7 +65,7 @@ contains
       rotated = iand(ior(ishft(word, places), ishft(word, places - 32)), mask)
    end function rotate
 
-   !> Number `index` (from 0) of the stream, uniform on the open interval (0, 1), 53 bits.
+   !> Number `index` (from 0) of the stream, uniform on the open interval (0, 1), 52 bits.
    pure function uniform(stream, index) result(u)
       type(random_stream), intent(in) :: stream
       integer(ip), intent(in) :: index

@@ -5,7 +5,7 @@ module fmdn_train
    use fmdn_initialise, only: initial_parameters
    use fmdn_kinds, only: ip, wp
    use fmdn_lbfgs, only: lbfgs_options, minimise, objective
-   use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
+   use fmdn_loss, only: is_raised, loss_and_gradient, loss_work, new_loss_work
    use fmdn_member, only: member_type
    use fmdn_rows, only: tiled_rows
    use fmdn_splits, only: trains
@@ -109,7 +109,7 @@ contains
       problem%best = x
       call minimise(problem, x, lbfgs_options(max_iter=options%max_iter), f, reason, &
          n_iterations, n_evaluations)
-      if (interrupt /= 0) reason = stopped_interrupted
+      if (is_raised(interrupt)) reason = stopped_interrupted
       if (reason < stopped_failed) parameters = problem%best
       outcome(at_iterations) = n_iterations
       ! Last, because who polls it may read the parameters as soon as it is set.
@@ -125,7 +125,7 @@ contains
 
       call loss_and_gradient(self%kernels, self%member, x, self%tiles, self%fold, self%interrupt, &
          self%work, f, self%monitor_loss, g)
-      if (self%interrupt /= 0) f = huge(f)
+      if (is_raised(self%interrupt)) f = huge(f)
       self%last_loss = f
    end subroutine evaluate
 
@@ -148,7 +148,7 @@ contains
             self%interrupt, self%work, again, self%monitor_loss, self%gradient)
       end if
       stop = stopped_interrupted ! the losses are void then
-      if (self%interrupt /= 0) return
+      if (is_raised(self%interrupt)) return
       call system_clock(now)
       self%history(at_training_loss, iteration) = f + self%loss_offset
       self%history(at_monitor_loss, iteration) = self%monitor_loss + self%loss_offset

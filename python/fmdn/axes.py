@@ -28,7 +28,9 @@ class Axes:
         member_kernels: list[int] | None = None,
     ):
         # Always (n, K), (n, K, c), (n, K, c, c); factors L with L L^T = 1/covariance.
-        self._weights, self._means, self._factors = weights, means, factors
+        self._weights, self._means, self._factors = (
+            _read_only(array) for array in (weights, means, factors)
+        )
         self._single, self._flat = single, one_target_axis
         self.target_names = list(target_names)
         self._member_kernels = member_kernels or [weights.shape[1]]
@@ -167,3 +169,10 @@ class Axes:
             raise ValueError(
                 f"{what} needs one target; take marginal(name) of {self.target_names}"
             )
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A posterior is a value: nobody changes it through what it shows."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,6 +1,7 @@
 """Every number about a mixture against a slow and obvious way to it."""
 
 import numpy as np
+import pytest
 from fmdn import Mixture, Normal, Prior, Uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -328,3 +329,19 @@ def test_leaked():
     assert abs(post.leaked(stats.gamma(3)) - 0.25) < 1e-12
     assert normals(1, -50, 1).leaked(Uniform(0, 1)) == 1
     assert normals(1, -50, 1).information_gain(Uniform(0, 1)) == np.inf
+
+
+def test_what_a_posterior_shows_cannot_change_it():
+    factors = np.ones((1, 2, 1, 1))
+    post = Mixture(
+        np.full((1, 2), 0.5),
+        np.array([[[0.0], [1.0]]]),
+        factors,
+        single=True,
+        one_target_axis=True,
+        target_names=["x"],
+    )
+    for shown in (post.weights, post.means):
+        with pytest.raises(ValueError, match="read-only"):
+            shown[0] = 2.0
+    factors[:] = 1.0  # the caller's own array stays writable
