@@ -13,6 +13,7 @@ import numpy as np
 from . import _boundary, _boundary_file
 from ._boundary import Training
 from .plan import Plan
+from .progress import progress_bar
 
 
 def train(
@@ -27,21 +28,27 @@ def train(
     done = _read_checkpoint(plan, training, mark, checkpoint)
     if checkpoint is not None:  # where it cannot be written, say so now
         _write_checkpoint(plan, training, mark, done, checkpoint)
-    bar = _progress_bar(plan, done) if progress else None
+    options = {
+        "total": plan.n_members,
+        "initial": int(done.sum()),
+        "desc": _label(plan.target_names),
+        "unit": "member",
+    }
     seen = done.copy()
 
-    def watch() -> None:
-        """Show and keep what has been finished since the last look."""
-        finished = training.finished()
-        fresh = finished & ~seen
-        if fresh.any():
-            seen[fresh] = True
-            if checkpoint is not None:
-                _write_checkpoint(plan, training, mark, finished, checkpoint)
-        if bar is not None:
-            _show(bar, training, int(fresh.sum()))
+    with progress_bar(progress, **options) as bar:
 
-    try:
+        def watch() -> None:
+            """Show and keep what has been finished since the last look."""
+            finished = training.finished()
+            fresh = finished & ~seen
+            if fresh.any():
+                seen[fresh] = True
+                if checkpoint is not None:
+                    _write_checkpoint(plan, training, mark, finished, checkpoint)
+            if bar is not None:
+                _show(bar, training, int(fresh.sum()))
+
         if executor is not None:
             _train_by_executor(plan, training, done, executor, watch)
         else:
@@ -58,9 +65,6 @@ def train(
                     watch,
                 )
         watch()
-    finally:
-        if bar is not None:
-            bar.close()
 
 
 def _runs(wanted: np.ndarray) -> list[tuple[int, int]]:
@@ -121,17 +125,9 @@ def _train_one(
     return parameters[mine], training.history[k], training.outcome[k]
 
 
-def _progress_bar(plan: Plan, done: np.ndarray) -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError("progress=True needs tqdm: pip install tqdm") from None
-    description = ", ".join(plan.target_names)
-    if len(description) > 24:
-        description = f"{description[:21]}..."
-    return tqdm(
-        total=plan.n_members, initial=int(done.sum()), desc=description, unit="member"
-    )
+def _label(names: list[str]) -> str:
+    label = ", ".join(names)
+    return label if len(label) <= 24 else f"{label[:21]}..."
 
 
 def _show(bar: Any, training: Training, n_fresh: int) -> None:

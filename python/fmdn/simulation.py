@@ -4,7 +4,6 @@ A model whose simulation fails is left out and its reason kept; it never ends th
 """
 
 import warnings
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .priors import Prior, _whole
+from .progress import progress_bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,8 @@ def simulate(
     batches = [models[i : i + batch_size] for i in range(0, n_samples, batch_size)]
     work = partial(_simulate_batch, forward, bool(vectorised))
     run = map if executor is None else executor.map
-    with _progress_bar(n_samples, progress) as bar:
+    options = {"total": n_samples, "desc": "simulate", "unit": "model"}
+    with progress_bar(progress, **options) as bar:
         try:
             for results in run(work, batches):
                 for i, result in enumerate(results, start=done):
@@ -246,16 +247,6 @@ def _data_or_reason(data):
         value = data[wrong[0]]
         return f"returned {value} in {wrong.size} data, first in number {wrong[0]}"
     return data
-
-
-def _progress_bar(total, show):
-    if not show:
-        return nullcontext()
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ImportError("progress=True needs tqdm: pip install tqdm") from None
-    return tqdm(total=total, desc="simulate", unit="model")
 
 
 def _warn(text):
