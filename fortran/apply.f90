@@ -1,14 +1,16 @@
 !> Applying a committee: from rows of inputs to one mixture of all members' kernels, or to the log
 !> density of targets.
 module fmdn_apply
+   use, intrinsic :: iso_c_binding, only: c_int
    use fmdn_committee, only: committee_view
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_kinds, only: ip, lanes, tile_size, wp
    use fmdn_loss, only: example_losses, new_tile_work, tile_work
+   use fmdn_member, only: member_type, new_member
    use fmdn_mixture, only: mixture_of_outputs
    use fmdn_network, only: forward
-   use fmdn_scaling, only: standardised
-   use fmdn_status, only: status_ok
+   use fmdn_scaling, only: farthest
+   use fmdn_status, only: status_not_finite, status_ok, status_out_of_memory
    implicit none (type, external)
    private
    public :: posterior, log_density
@@ -16,118 +18,170 @@ module fmdn_apply
 contains
 
    !> The mixture of all members for each row of inputs, in physical units. Kernels come member by
-   !> member; their weights include the member's and sum to one.
+   !> member; their weights include the member's and sum to one. status_not_finite where an input
+   !> is not a number or infinite: then the mixtures are void.
    subroutine posterior(view, parameters, inputs, n_threads, weights, means, factors, status)
       type(committee_view), intent(in) :: view
-      real(wp), intent(in) :: parameters(:)
-      real(wp), intent(in) :: inputs(:, :)     !! (n_inputs, n_rows)
+      real(wp), intent(in), contiguous :: parameters(:)
+      real(wp), intent(in), contiguous :: inputs(:, :) !! (n_inputs, n_rows)
       integer, intent(in) :: n_threads
       real(wp), intent(out) :: weights(:, :)   !! (n_kernels, n_rows)
       real(wp), intent(out) :: means(:, :, :)  !! (n_targets, n_kernels, n_rows)
       real(wp), intent(out) :: factors(:, :, :, :) !! (n_targets, n_targets, n_kernels, n_rows)
       integer, intent(out) :: status
       type(kernel_set) :: kernels
-      type(tile_work) :: work
+      type(tile_work), target :: work
       real(wp), allocatable :: tile(:, :)
-      integer(ip) :: first, n_rows
-      integer :: k, m, n, row, from, to, failure
+      integer(ip) :: first, last, n_rows
+      integer :: k, m, n, from, to, failure
 
       status = status_ok
       kernels = processor_kernels()
       n_rows = size(inputs, 2, kind=ip)
-      !$omp parallel do num_threads(n_threads) if (n_rows > tile_size) schedule(dynamic, 1) &
-      !$omp default(none) &
-      !$omp shared(kernels, view, parameters, inputs, weights, means, factors, n_rows) &
-      !$omp private(work, tile, k, m, n, row, from, to, failure) reduction(max: status)
-      do first = 1, n_rows, tile_size
-         n = int(min(int(tile_size, ip), n_rows - first + 1))
-         m = lanes*((n + lanes - 1)/lanes)
-         call standardise(inputs(:, first:first + n - 1), m, view%scales%input_centre, &
-            view%scales%input_scale, tile)
+      m = tile_length(n_rows)
+      !$omp parallel num_threads(n_threads) if (n_rows > m) default(none) &
+      !$omp shared(kernels, view, parameters, inputs, weights, means, factors, n_rows, m) &
+      !$omp private(work, tile, first, last, k, n, from, to, failure) reduction(max: status)
+      call new_tile_work(largest(view%members), m, work, status)
+      allocate (tile(m, view%n_inputs), source=0.0_wp, stat=failure)
+      if (failure /= 0) status = status_out_of_memory
+      !$omp do schedule(dynamic, 1)
+      do first = 1, n_rows, m
+         if (status /= status_ok) cycle
+         last = min(first + m - 1, n_rows)
+         n = int(last - first + 1)
+         call standardise(kernels, inputs, first, last, view%scales%input_centre, &
+            view%scales%input_scale, tile, status)
+         if (status /= status_ok) cycle
          to = 0
          do k = 1, size(view%members)
-            associate (member => view%members(k))
-               call new_tile_work(member, m, work, failure)
-               status = max(status, failure)
-               if (failure /= status_ok) exit
-               call forward(kernels, member%network, parameters(member%offset + 1:), m, tile, &
-                  work%units, work%outputs)
-               from = to + 1
-               to = to + member%mixture%n_kernels
-               do row = 1, n
-                  call mixture_of_outputs(member%mixture, work%outputs(row, :), &
-                     view%scales%target_centre, view%scales%target_scale, &
-                     weights(from:to, first + row - 1), means(:, from:to, first + row - 1), &
-                     factors(:, :, from:to, first + row - 1))
-                  weights(from:to, first + row - 1) = view%weights(k) &
-                     *weights(from:to, first + row - 1)
-               end do
-            end associate
+            from = to + 1
+            to = to + view%members(k)%mixture%n_kernels
+            call forward(kernels, view%members(k)%network, &
+               parameters(view%members(k)%offset + 1:), m, tile, work%units, work%outputs)
+            call mixture_of_outputs(kernels, view%members(k)%mixture, m, n, work%outputs, &
+               view%scales%target_centre, view%scales%target_scale, view%weights(k), &
+               work%d_outputs, weights(from:to, first:last), means(:, from:to, first:last), &
+               factors(:, :, from:to, first:last))
          end do
       end do
-      !$omp end parallel do
+      !$omp end do
+      !$omp end parallel
    end subroutine posterior
 
-   !> Standardised inputs of n rows as a tile of m, the rest zero.
-   pure subroutine standardise(values, m, centre, scale, tile)
-      real(wp), intent(in) :: values(:, :), centre(:), scale(:)
-      integer, intent(in) :: m
-      real(wp), allocatable, intent(out) :: tile(:, :)
-      integer :: t
-
-      allocate (tile(m, size(values, 1)), source=0.0_wp)
-      do t = 1, size(values, 2)
-         tile(t, :) = standardised(values(:, t), centre, scale)
-      end do
-   end subroutine standardise
-
    !> log p(targets | inputs) of the committee, row by row, nats in physical units.
+   !> status_not_finite as for `posterior`.
    subroutine log_density(view, parameters, inputs, targets, n_threads, log_p, status)
       type(committee_view), intent(in) :: view
-      real(wp), intent(in) :: parameters(:)
-      real(wp), intent(in) :: inputs(:, :)  !! (n_inputs, n_rows)
-      real(wp), intent(in) :: targets(:, :) !! (n_targets, n_rows)
+      real(wp), intent(in), contiguous :: parameters(:)
+      real(wp), intent(in), contiguous :: inputs(:, :)  !! (n_inputs, n_rows)
+      real(wp), intent(in), contiguous :: targets(:, :) !! (n_targets, n_rows)
       integer, intent(in) :: n_threads
       real(wp), intent(out) :: log_p(:)
       integer, intent(out) :: status
       type(kernel_set) :: kernels
-      type(tile_work) :: work
+      type(tile_work), target :: work
       real(wp), allocatable :: x(:, :), t(:, :), terms(:, :)
-      real(wp) :: largest
-      integer(ip) :: first, n_rows
-      integer :: k, m, n, row, failure
+      real(wp) :: log_scale
+      integer(ip) :: first, last, n_rows
+      integer :: k, m, n, failure
 
       status = status_ok
       kernels = processor_kernels()
+      log_scale = sum(log(view%scales%target_scale))
       n_rows = size(inputs, 2, kind=ip)
-      !$omp parallel do num_threads(n_threads) if (n_rows > tile_size) schedule(dynamic, 1) &
-      !$omp default(none) shared(kernels, view, parameters, inputs, targets, log_p, n_rows) &
-      !$omp private(work, x, t, terms, largest, k, m, n, row, failure) reduction(max: status)
-      do first = 1, n_rows, tile_size
-         n = int(min(int(tile_size, ip), n_rows - first + 1))
-         m = lanes*((n + lanes - 1)/lanes)
-         call standardise(inputs(:, first:first + n - 1), m, view%scales%input_centre, &
-            view%scales%input_scale, x)
-         call standardise(targets(:, first:first + n - 1), m, view%scales%target_centre, &
-            view%scales%target_scale, t)
-         allocate (terms(size(view%members), n))
+      m = tile_length(n_rows)
+      !$omp parallel num_threads(n_threads) if (n_rows > m) default(none) &
+      !$omp shared(kernels, view, parameters, inputs, targets, log_p, log_scale, n_rows, m) &
+      !$omp private(work, x, t, terms, first, last, k, n, failure) reduction(max: status)
+      call new_tile_work(largest(view%members), m, work, status)
+      ! allow(C182): whichever of these fails
+      allocate (x(m, view%n_inputs), t(m, view%n_targets), terms(m, size(view%members)), &
+         source=0.0_wp, stat=failure)
+      if (failure /= 0) status = status_out_of_memory
+      !$omp do schedule(dynamic, 1)
+      do first = 1, n_rows, m
+         if (status /= status_ok) cycle
+         last = min(first + m - 1, n_rows)
+         n = int(last - first + 1)
+         call standardise(kernels, inputs, first, last, view%scales%input_centre, &
+            view%scales%input_scale, x, status)
+         call standardise(kernels, targets, first, last, view%scales%target_centre, &
+            view%scales%target_scale, t, status)
+         if (status /= status_ok) cycle
          do k = 1, size(view%members)
-            call new_tile_work(view%members(k), m, work, failure)
-            status = max(status, failure)
-            if (failure /= status_ok) exit
             call example_losses(kernels, view%members(k), parameters(view%members(k)%offset + 1:), &
                m, x, t, work)
-            terms(k, :) = log(max(view%weights(k), tiny(1.0_wp))) - work%losses(:n)
+            terms(:, k) = log(max(view%weights(k), tiny(1.0_wp))) - work%losses
          end do
-         do row = 1, merge(n, 0, failure == status_ok)
-            largest = maxval(terms(:, row))
-            log_p(first + row - 1) = largest &
-               + log(sum(exp(max(terms(:, row) - largest, -700.0_wp)))) &
-               - sum(log(view%scales%target_scale))
-         end do
-         deallocate (terms)
+         call add_densities(kernels, terms, work%losses)
+         log_p(first:last) = work%losses(:n) - log_scale
       end do
-      !$omp end parallel do
+      !$omp end do
+      !$omp end parallel
    end subroutine log_density
+
+   !> Rows taken together: as few tiles of as much the same length as possible; one row goes alone.
+   pure function tile_length(n_rows) result(m)
+      integer(ip), intent(in) :: n_rows
+      integer :: m
+      integer(ip) :: n_tiles
+
+      n_tiles = max(1_ip, (n_rows + tile_size - 1)/tile_size)
+      m = int(max(1_ip, (n_rows + n_tiles - 1)/n_tiles))
+      if (m > 1) m = lanes*((m + lanes - 1)/lanes)
+   end function tile_length
+
+   !> log(sum(exp(terms))) over the members.
+   pure subroutine add_densities(kernels, terms, log_p)
+      type(kernel_set), intent(in) :: kernels
+      real(wp), intent(inout) :: terms(:, :) !! (rows, members); used up
+      real(wp), intent(out) :: log_p(:)
+      real(wp) :: total(size(log_p))
+      integer :: k
+
+      log_p = maxval(terms, dim=2)
+      do k = 1, size(terms, 2)
+         terms(:, k) = terms(:, k) - log_p
+         call kernels%exp(size(terms, 1, c_int), terms(:, k))
+      end do
+      total = sum(terms, dim=2)
+      call kernels%log(size(total, kind=c_int), total)
+      log_p = log_p + total
+   end subroutine add_densities
+
+   !> A member as large as any of them in each way: its work space serves them all.
+   pure function largest(members) result(member)
+      type(member_type), intent(in) :: members(:)
+      type(member_type) :: member
+      integer :: k, n_units
+
+      n_units = 1
+      do k = 1, size(members)
+         n_units = max(n_units, members(k)%network%n_units())
+      end do
+      member = new_member(members(1)%network%n_inputs, [n_units], &
+         maxval(members%mixture%covariance), members(1)%mixture%n_targets, &
+         maxval(members%mixture%n_kernels), .false.)
+   end function largest
+
+   !> Rows first to last as the first rows of a tile, standardised; `status` changes where a number
+   !> is not finite.
+   pure subroutine standardise(kernels, values, first, last, centre, scale, tile, status)
+      type(kernel_set), intent(in) :: kernels
+      real(wp), intent(in), contiguous :: values(:, :)
+      integer(ip), intent(in) :: first, last
+      real(wp), intent(in), contiguous :: centre(:), scale(:)
+      real(wp), intent(inout), contiguous :: tile(:, :)
+      integer, intent(inout) :: status
+      integer(c_int) :: not_finite
+      integer(ip) :: i
+
+      not_finite = 0
+      call kernels%standardise(int(last - first + 1, c_int), size(values, 1, c_int), values, &
+         [(i, i=first, last)], centre, scale, farthest, size(tile, 1, c_int), tile, &
+         not_finite)
+      if (not_finite /= 0) status = status_not_finite
+   end subroutine standardise
 
 end module fmdn_apply

@@ -2,6 +2,8 @@
 !> and samples. A mixture is its weights(k), means(c, k) and precision factors(c, c, k): upper
 !> triangular, inverse(covariance) = transpose(U) U. Sizes are checked by the callers.
 module fmdn_evaluate
+   use, intrinsic :: iso_c_binding, only: c_int, c_int64_t
+   use fmdn_dispatch, only: kernel_set
    use fmdn_kinds, only: ip, log_two_pi, wp
    use fmdn_random, only: fill_normal, random_stream, uniform
    implicit none (type, external)
@@ -9,61 +11,56 @@ module fmdn_evaluate
    public :: mixture_log_density, mixture_cdf, mixture_quantile, mixture_moments, mixture_sample, &
       marginal_factors
 
-   real(wp), parameter :: root_half = sqrt(0.5_wp)
-
-   !> exp of less than this counts as nothing.
-   real(wp), parameter :: exponent_min = -700
-
-   !> No point is farther than this many standard deviations, so that squares stay finite.
-   real(wp), parameter :: farthest = 1.0e150_wp
-
 contains
 
-   !> log p(x).
-   pure function mixture_log_density(weights, means, factors, x) result(log_p)
-      real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :)
-      real(wp), intent(in) :: x(:) !! (n_targets)
-      real(wp) :: log_p
-      real(wp) :: terms(size(weights)), largest
-      integer :: k
-
-      do k = 1, size(weights)
-         terms(k) = log(max(weights(k), tiny(weights))) &
-            + log_kernel(means(:, k), factors(:, :, k), x)
-      end do
-      largest = maxval(terms)
-      log_p = largest + log(sum(exp(max(terms - largest, exponent_min))))
-   end function mixture_log_density
-
-   pure function log_kernel(mean, factor, x) result(log_p)
-      real(wp), intent(in) :: mean(:), factor(:, :), x(:)
-      real(wp) :: log_p, z
+   !> log p at points.
+   pure subroutine mixture_log_density(kernels, weights, means, factors, points, log_p)
+      type(kernel_set), intent(in) :: kernels
+      real(wp), intent(in), contiguous :: weights(:), means(:, :), factors(:, :, :)
+      real(wp), intent(in), contiguous :: points(:, :) !! (n_targets, n)
+      real(wp), intent(inout), contiguous :: log_p(:)
+      real(wp) :: logs(size(weights), 0:size(means, 1))
       integer :: i
 
-      log_p = -0.5_wp*size(x)*log_two_pi
-      do i = 1, size(x)
-         z = sum(factor(i, i:)*(x(i:) - mean(i:)))
-         log_p = log_p + log(factor(i, i)) - 0.5_wp*min(abs(z), farthest)**2
+      logs(:, 0) = max(weights, tiny(weights))
+      do i = 1, size(means, 1)
+         logs(:, i) = factors(i, i, :)
       end do
-   end function log_kernel
+      call kernels%log(size(logs, kind=c_int), logs)
+      do i = 1, size(means, 1)
+         logs(:, 0) = logs(:, 0) + (logs(:, i) - 0.5_wp*log_two_pi)
+      end do
+      call kernels%log_density(size(means, 1, c_int), size(weights, kind=c_int), &
+         size(points, 2, c_int64_t), logs, means, factors, points, log_p)
+   end subroutine mixture_log_density
 
-   !> Probability of a value below x, one target; of one above it with `above`.
-   pure function mixture_cdf(weights, means, factors, x, above) result(p)
-      real(wp), intent(in) :: weights(:), means(:), factors(:), x
+   !> Probability of a value below each of the points, one target; of one above it with `above`.
+   pure subroutine mixture_cdf(kernels, weights, means, factors, points, above, p)
+      type(kernel_set), intent(in) :: kernels
+      real(wp), intent(in), contiguous :: weights(:), means(:), factors(:), points(:)
       logical, intent(in) :: above
-      real(wp) :: p
+      real(wp), intent(inout), contiguous :: p(:)
+      integer, parameter :: block = 128
+      real(wp) :: density(block)
+      integer(ip) :: first, last
 
-      p = 0.5_wp*sum(weights*erfc(merge(root_half, -root_half, above)*((x - means)*factors)))
-   end function mixture_cdf
+      do first = 1, size(points, kind=ip), block
+         last = min(first + block - 1, size(points, kind=ip))
+         call kernels%tail(size(weights, kind=c_int), last - first + 1, weights, means, factors, &
+            merge(1.0_wp, -1.0_wp, above), points(first:last), p(first:last), density)
+      end do
+   end subroutine mixture_cdf
 
    !> The value below which the probability is q, one target: Newton steps for the logarithm of the
    !> nearer tail, which is nearly a parabola far out, inside a bracket that shrinks. q <= 0 and
    !> q >= 1 give minus and plus `huge`.
-   pure function mixture_quantile(weights, means, factors, q) result(x)
-      real(wp), intent(in) :: weights(:), means(:), factors(:), q
+   pure function mixture_quantile(kernels, weights, means, factors, q) result(x)
+      type(kernel_set), intent(in) :: kernels
+      real(wp), intent(in), contiguous :: weights(:), means(:), factors(:)
+      real(wp), intent(in) :: q
       real(wp) :: x
       integer, parameter :: max_steps = 200
-      real(wp) :: low, high, p, slope, tail, step, newton, steps_before(2), resolution
+      real(wp) :: low, high, p(1), slope(1), tail, step, newton, steps_before(2), resolution
       logical :: upper
       integer :: i
 
@@ -79,20 +76,19 @@ contains
       x = min(max(sum(weights*means), low), high)
       steps_before = high - low
       do i = 1, max_steps
-         p = mixture_cdf(weights, means, factors, x, upper)
-         if ((p > tail) .neqv. upper) then
+         call kernels%tail(size(weights, kind=c_int), 1_c_int64_t, weights, means, factors, &
+            merge(1.0_wp, -1.0_wp, upper), [x], p, slope)
+         if ((p(1) > tail) .neqv. upper) then
             high = x
          else
             low = x
          end if
          resolution = epsilon(x)*abs(x)
-         if (abs(p - tail) <= 4*epsilon(q)*tail .or. high - low <= 2*resolution) exit
-         slope = sum(weights*factors*exp(max(-0.5_wp*((x - means)*factors)**2, exponent_min))) &
-            *exp(-0.5_wp*log_two_pi)
+         if (abs(p(1) - tail) <= 4*epsilon(q)*tail .or. high - low <= 2*resolution) exit
          step = 0.5_wp*(low + high) - x
-         newton = p*log(max(p, tiny(p))/tail)
-         if (slope*(high - low) > abs(newton)) then
-            newton = sign(max(abs(newton/slope), resolution), merge(newton, -newton, upper))
+         newton = p(1)*log(max(p(1), tiny(p))/tail)
+         if (slope(1)*(high - low) > abs(newton)) then
+            newton = sign(max(abs(newton/slope(1)), resolution), merge(newton, -newton, upper))
             ! Newton may cycle, or creep where a kernel is narrow: then halve the bracket.
             if (x + newton > low .and. x + newton < high .and. &
                abs(newton) < 0.5_wp*steps_before(2)) step = newton

@@ -7,8 +7,8 @@ module fmdn_fit
    use fmdn_layout, only: block_view, find_block, input_scale_block, member_weights_block, &
       target_scale_block
    use fmdn_loss, only: example_losses, is_raised, loss_cap, new_tile_work, tile_work
-   use fmdn_rows, only: data_set, fit_scales, rows_to_train, rows_to_weigh, scale_type, &
-      tile_rows, tiled_rows
+   use fmdn_rows, only: data_set, fetch_tile, fit_scales, rows_to_train, rows_to_weigh, &
+      scale_type, tile_rows, tiled_rows
    use fmdn_splits, only: fold_of, role_monitor
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_ok, &
       status_too_few_rows, stopped_out_of_memory
@@ -68,7 +68,7 @@ contains
       integer, intent(out) :: status
       type(committee_view) :: view
       type(kernel_set) :: kernels
-      type(tiled_rows) :: common
+      type(tiled_rows), target :: common
       integer(ip), allocatable :: order(:)
       integer :: k, side_by_side
       logical :: noisy
@@ -86,7 +86,8 @@ contains
       status = status_ok
       kernels = processor_kernels()
       noisy = any(data%noise_sd > 0)
-      if (.not. noisy) call tile_rows(data, view%scales, order, 0, common, status)
+      if (.not. noisy) call tile_rows(kernels, data, view%scales, order, 0, n_threads, common, &
+         status)
       if (status /= status_ok) return
       side_by_side = last - first + 1
       if (size(order) >= 4*n_threads*tile_size) then
@@ -105,7 +106,7 @@ contains
    contains
       subroutine train_one(k, threads)
          integer, intent(in) :: k, threads
-         type(tiled_rows) :: own
+         type(tiled_rows), target :: own
          integer :: failure
 
          if (is_raised(interrupt)) return
@@ -113,7 +114,7 @@ contains
             call train_on(common, k, threads)
             return
          end if
-         call tile_rows(data, view%scales, order, k, own, failure)
+         call tile_rows(kernels, data, view%scales, order, k, threads, own, failure)
          if (failure == status_ok) then
             call train_on(own, k, threads)
          else
@@ -144,7 +145,7 @@ contains
       integer, intent(out) :: status
       type(committee_view) :: view
       type(tiled_rows) :: tiles
-      type(tile_work) :: work
+      type(tile_work), target :: work
       type(kernel_set) :: kernels
       type(block_view) :: at
       integer(ip), allocatable :: order(:)
@@ -161,19 +162,20 @@ contains
       if (size(order) == 0) then
          order = pack([(i, i=1, size(data%roles, kind=ip))], data%roles == role_monitor)
       end if
-      call tile_rows(data, view%scales, order, 0, tiles, status)
-      if (status /= status_ok) return
       kernels = processor_kernels()
+      call tile_rows(kernels, data, view%scales, order, 0, n_threads, tiles, status)
+      if (status /= status_ok) return
       total = sum(tiles%weights)
       !$omp parallel do num_threads(n_threads) schedule(dynamic, 1) default(none) &
       !$omp shared(kernels, view, parameters, tiles, losses) private(tile, work, failure) &
       !$omp reduction(max: status)
       do k = 1, size(view%members)
-         call new_tile_work(view%members(k), tile_size, work, failure)
+         call new_tile_work(view%members(k), tiles%length, work, failure)
          status = max(status, failure)
          do tile = 1, merge(tiles%n_tiles, 0, failure == status_ok)
+            call fetch_tile(tiles, tile, work%tile)
             call example_losses(kernels, view%members(k), parameters(view%members(k)%offset + 1:), &
-               tile_size, tiles%inputs(:, :, tile), tiles%targets(:, :, tile), work)
+               tiles%length, work%tile%inputs, work%tile%targets, work)
             losses(k) = losses(k) + sum(tiles%weights(:, tile)*min(work%losses, loss_cap))
          end do
       end do

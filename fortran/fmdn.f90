@@ -10,6 +10,7 @@ module fmdn
    use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
    use fmdn_apply, only: posterior_of_rows => posterior
    use fmdn_committee, only: committee_view, plan_committee, select_members, view_committee
+   use fmdn_dispatch, only: processor_kernels
    use fmdn_evaluate, only: marginal_factors, mixture_cdf, mixture_log_density, mixture_moments, &
       mixture_quantile, mixture_sample
    use fmdn_file, only: model_contents, read_model, write_model
@@ -184,8 +185,6 @@ contains
       if (status /= status_ok) return
       status = status_invalid_argument
       if (size(observed) /= view%n_inputs) return
-      status = status_not_finite
-      if (.not. all(ieee_is_finite(observed))) return
       allocate (weights(view%n_kernels, 1), means(view%n_targets, view%n_kernels, 1), &
          factors(view%n_targets, view%n_targets, view%n_kernels, 1))
       call posterior_of_rows(view, self%parameters, reshape(observed, [size(observed), 1]), 1, &
@@ -201,9 +200,11 @@ contains
    pure function log_density(self, x) result(log_p)
       class(mixture), intent(in) :: self
       real(wp), intent(in) :: x(:) !! (n_targets)
-      real(wp) :: log_p
+      real(wp) :: log_p, one(1)
 
-      log_p = mixture_log_density(self%weights, self%means, self%factors, x)
+      call mixture_log_density(processor_kernels(), self%weights, self%means, self%factors, &
+         reshape(x, [size(x), 1]), one)
+      log_p = one(1)
    end function log_density
 
    !> Probability of a value of target number `target` (default: 1) below x.
@@ -211,11 +212,14 @@ contains
       class(mixture), intent(in) :: self
       real(wp), intent(in) :: x
       integer, intent(in), optional :: target
-      real(wp) :: p
+      real(wp) :: p, one(1), means(size(self%weights))
       integer :: i
 
       i = chosen(target)
-      p = mixture_cdf(self%weights, self%means(i, :), marginal_factors(self%factors, i), x, .false.)
+      means = self%means(i, :)
+      call mixture_cdf(processor_kernels(), self%weights, means, &
+         marginal_factors(self%factors, i), [x], .false., one)
+      p = one(1)
    end function cdf
 
    !> Value of target number `target` (default: 1) below which the probability is q.
@@ -223,11 +227,13 @@ contains
       class(mixture), intent(in) :: self
       real(wp), intent(in) :: q
       integer, intent(in), optional :: target
-      real(wp) :: x
+      real(wp) :: x, means(size(self%weights))
       integer :: i
 
       i = chosen(target)
-      x = mixture_quantile(self%weights, self%means(i, :), marginal_factors(self%factors, i), q)
+      means = self%means(i, :)
+      x = mixture_quantile(processor_kernels(), self%weights, means, &
+         marginal_factors(self%factors, i), q)
    end function quantile
 
    pure function chosen(target) result(i)

@@ -214,7 +214,7 @@ contains
       loss = 0
       allocate (roles(n_rows), source=role_training)
       allocate (noise_sd(n_inputs), source=0.0_wp)
-      call gather(inputs, targets, weights, roles, noise_sd, 0_ip, data, status)
+      call gather(inputs, targets, weights, roles, noise_sd, 0_ip, data, status, unseen=.true.)
       if (status /= status_ok) return
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
@@ -223,14 +223,16 @@ contains
       if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets) return
       associate (this => view%members(member))
          if (n_gradient /= this%n_parameters) return
-         call tile_rows(data, view%scales, rows_to_train(roles), 0, tiles, status)
-         if (status /= status_ok) return
-         call new_loss_work(this, tiles%n_tiles, n_threads, work, status)
-         if (status /= status_ok) return
          kernels = processor_kernels()
+         call tile_rows(kernels, data, view%scales, rows_to_train(roles), 0, n_threads, tiles, &
+            status, keep=.false.)
+         if (status /= status_ok) return
+         call new_loss_work(this, tiles, n_threads, work, status)
+         if (status /= status_ok) return
          call loss_and_gradient(kernels, this, &
             parameters(this%offset + 1:this%offset + this%n_parameters), tiles, 0, 0_ip, work, &
             loss, monitor_loss, gradient)
+         if (.not. all(work%threads%tile%finite)) status = status_not_finite
       end associate
    end subroutine fmdn_loss_gradient
 
@@ -254,8 +256,6 @@ contains
       status = status_invalid_argument
       if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets) return
       if (n_kernels /= view%n_kernels .or. n_threads < 1) return
-      status = status_not_finite
-      if (.not. all(ieee_is_finite(inputs))) return
       call posterior(view, parameters, inputs, n_threads, weights, means, factors, status)
    end subroutine fmdn_posterior
 
@@ -276,26 +276,32 @@ contains
       if (status /= status_ok) return
       status = status_invalid_argument
       if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets .or. n_threads < 1) return
-      status = status_not_finite
-      if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
       call log_density(view, parameters, inputs, targets, n_threads, log_p, status)
    end subroutine fmdn_log_density
 
    !> The rows as the core takes them; refuses what it cannot use.
-   subroutine gather(inputs, targets, weights, roles, noise_sd, seed, data, status)
+   subroutine gather(inputs, targets, weights, roles, noise_sd, seed, data, status, unseen)
       real(wp), intent(in), target, contiguous :: inputs(:, :), targets(:, :), weights(:)
       integer, intent(in), target, contiguous :: roles(:)
       real(wp), intent(in), target, contiguous :: noise_sd(:)
       integer(ip), intent(in) :: seed
       type(data_set), intent(out) :: data
       integer, intent(out) :: status
+      logical, intent(in), optional :: unseen !! leave it to others to find what is not finite
+      logical :: look
 
       status = status_invalid_argument
       if (min(size(inputs, kind=ip), size(targets, kind=ip)) < 1) return
       if (any(roles < role_training .or. roles > max_folds)) return
       status = status_not_finite
-      if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
-      if (.not. (all(ieee_is_finite(weights)) .and. all(ieee_is_finite(noise_sd)))) return
+      look = .true.
+      if (present(unseen)) look = .not. unseen
+      if (look) then
+         if (any_not_finite(size(inputs, kind=ip), inputs)) return
+         if (any_not_finite(size(targets, kind=ip), targets)) return
+      end if
+      if (any_not_finite(size(weights, kind=ip), weights)) return
+      if (any_not_finite(size(noise_sd, kind=ip), noise_sd)) return
       status = status_invalid_argument
       if (any(weights < 0) .or. any(noise_sd < 0)) return
       data%inputs => inputs
@@ -306,5 +312,26 @@ contains
       data%seed = seed
       status = status_ok
    end subroutine gather
+
+   !> Is there a NaN or an infinite number? Blocks make it a pass at the speed of the memory.
+   pure function any_not_finite(n, x) result(yes)
+      integer(ip), intent(in) :: n
+      real(wp), intent(in) :: x(n)
+      logical :: yes
+      integer(ip), parameter :: block_size = 1024
+      integer(ip), parameter :: exponent = shiftl(2047_ip, 52) ! all ones: not finite
+      integer(ip) :: first, i, largest
+
+      yes = .true.
+      do first = 1, n, block_size
+         largest = 0
+         !$omp simd reduction(max:largest)
+         do i = first, min(first + block_size - 1, n)
+            largest = max(largest, iand(transfer(x(i), 1_ip), exponent))
+         end do
+         if (largest == exponent) return
+      end do
+      yes = .false.
+   end function any_not_finite
 
 end module fmdn_c

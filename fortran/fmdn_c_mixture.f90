@@ -2,6 +2,7 @@
 !> (fmdn_evaluate).
 module fmdn_c_mixture
    use, intrinsic :: iso_c_binding, only: c_double, c_int, c_int64_t
+   use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_moments, mixture_quantile, &
       mixture_sample
    use fmdn_kinds, only: ip
@@ -12,56 +13,69 @@ module fmdn_c_mixture
    public :: fmdn_mixture_log_density, fmdn_mixture_cdf, fmdn_mixture_quantile, &
       fmdn_mixture_moments, fmdn_mixture_sample
 
+   !> What one thread takes at a time, and the least number of kernels at points worth more threads.
+   integer(ip), parameter :: points_at_once = 4096, enough_for_threads = 50000
+
 contains
 
-   !> log p at n_points for each of n mixtures.
+   !> log p at n_points for each of n mixtures: the same points for all (n_sets = 1), or its own for
+   !> each (n_sets = n).
    subroutine fmdn_mixture_log_density(n_targets, n_kernels, n, weights, means, factors, n_points, &
-      points, n_threads, log_p, status) bind(C)
+      n_sets, points, n_threads, log_p, status) bind(C)
       !f2py threadsafe
-      integer(c_int64_t), value :: n_targets, n_kernels, n, n_points
+      integer(c_int64_t), value :: n_targets, n_kernels, n, n_points, n_sets
       real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
       real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
-      real(c_double), intent(in) :: points(n_targets, n_points, n)
+      real(c_double), intent(in) :: points(n_targets, n_points, n_sets)
       integer(c_int), value :: n_threads
       real(c_double), intent(inout) :: log_p(n_points, n)
       integer(c_int), intent(out) :: status
-      integer(ip) :: i, j
+      type(kernel_set) :: kernels
+      integer(ip) :: i, first, last
 
       status = status_invalid_argument
-      if (n_threads < 1) return
-      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
-      !$omp shared(n, n_points, weights, means, factors, points, log_p)
+      if (n_threads < 1 .or. (n_sets /= 1 .and. n_sets /= n)) return
+      kernels = processor_kernels()
+      !$omp parallel do collapse(2) num_threads(n_threads) default(none) private(last) &
+      !$omp if (n*n_points*n_kernels >= enough_for_threads) &
+      !$omp shared(kernels, n, n_points, n_sets, weights, means, factors, points, log_p)
       do i = 1, n
-         do j = 1, n_points
-            log_p(j, i) = mixture_log_density(weights(:, i), means(:, :, i), factors(:, :, :, i), &
-               points(:, j, i))
+         do first = 1, n_points, points_at_once
+            last = min(first + points_at_once - 1, n_points)
+            call mixture_log_density(kernels, weights(:, i), means(:, :, i), factors(:, :, :, i), &
+               points(:, first:last, min(i, n_sets)), log_p(first:last, i))
          end do
       end do
       !$omp end parallel do
       status = status_ok
    end subroutine fmdn_mixture_log_density
 
-   !> Probability below (above: above) n_points for each of n one-dimensional mixtures.
-   subroutine fmdn_mixture_cdf(n_kernels, n, weights, means, factors, n_points, points, above, &
-      n_threads, p, status) bind(C)
+   !> Probability below (above: above) n_points for each of n one-dimensional mixtures; n_sets as
+   !> above.
+   subroutine fmdn_mixture_cdf(n_kernels, n, weights, means, factors, n_points, n_sets, points, &
+      above, n_threads, p, status) bind(C)
       !f2py threadsafe
-      integer(c_int64_t), value :: n_kernels, n, n_points
+      integer(c_int64_t), value :: n_kernels, n, n_points, n_sets
       real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
       real(c_double), intent(in) :: factors(n_kernels, n)
-      real(c_double), intent(in) :: points(n_points, n)
+      real(c_double), intent(in) :: points(n_points, n_sets)
       integer(c_int), value :: above, n_threads
       real(c_double), intent(inout) :: p(n_points, n)
       integer(c_int), intent(out) :: status
-      integer(ip) :: i, j
+      type(kernel_set) :: kernels
+      integer(ip) :: i, first, last
 
       status = status_invalid_argument
-      if (n_threads < 1) return
-      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
-      !$omp shared(n, n_points, weights, means, factors, points, above, p)
+      if (n_threads < 1 .or. (n_sets /= 1 .and. n_sets /= n)) return
+      kernels = processor_kernels()
+      !$omp parallel do collapse(2) num_threads(n_threads) default(none) private(last) &
+      !$omp if (n*n_points*n_kernels >= enough_for_threads) &
+      !$omp shared(kernels, n, n_points, n_sets, weights, means, factors, points, above, p)
       do i = 1, n
-         do j = 1, n_points
-            p(j, i) = mixture_cdf(weights(:, i), means(:, i), factors(:, i), points(j, i), &
-               above /= 0)
+         do first = 1, n_points, points_at_once
+            last = min(first + points_at_once - 1, n_points)
+            call mixture_cdf(kernels, weights(:, i), means(:, i), factors(:, i), &
+               points(first:last, min(i, n_sets)), above /= 0, p(first:last, i))
          end do
       end do
       !$omp end parallel do
@@ -79,16 +93,19 @@ contains
       integer(c_int), value :: n_threads
       real(c_double), intent(inout) :: quantiles(n_points, n)
       integer(c_int), intent(out) :: status
+      type(kernel_set) :: kernels
       integer(ip) :: i, j
 
       status = status_invalid_argument
       if (n_threads < 1) return
-      !$omp parallel do num_threads(n_threads) if (n > 1) default(none) private(j) &
-      !$omp shared(n, n_points, weights, means, factors, probabilities, quantiles)
+      kernels = processor_kernels()
+      !$omp parallel do collapse(2) num_threads(n_threads) default(none) &
+      !$omp if (n*n_points*n_kernels >= enough_for_threads/10) &
+      !$omp shared(kernels, n, n_points, weights, means, factors, probabilities, quantiles)
       do i = 1, n
          do j = 1, n_points
-            quantiles(j, i) = mixture_quantile(weights(:, i), means(:, i), factors(:, i), &
-               probabilities(j))
+            quantiles(j, i) = mixture_quantile(kernels, weights(:, i), means(:, i), &
+               factors(:, i), probabilities(j))
          end do
       end do
       !$omp end parallel do

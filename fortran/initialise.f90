@@ -8,7 +8,7 @@ module fmdn_initialise
    use fmdn_mixture, only: diagonal, factor_row, isotropic, mixture_shape, outputs_per_kernel, &
       precision_factor
    use fmdn_random, only: fill_normal, for_clusters, for_weights, random_stream, stream_of, uniform
-   use fmdn_rows, only: tiled_rows
+   use fmdn_rows, only: fetch_tile, tile_view, tiled_rows
    use fmdn_splits, only: trains
    implicit none (type, external)
    private
@@ -21,9 +21,10 @@ module fmdn_initialise
 contains
 
    !> First parameters of member number `index`, from the rows that train it.
-   subroutine initial_parameters(member, tiles, fold, seed, index, parameters)
+   subroutine initial_parameters(member, tiles, view, fold, seed, index, parameters)
       type(member_type), intent(in) :: member
       type(tiled_rows), intent(in) :: tiles
+      type(tile_view), intent(inout) :: view !! of these tiles
       integer, intent(in) :: fold, index
       integer(ip), intent(in) :: seed
       real(wp), intent(out) :: parameters(:)
@@ -53,7 +54,7 @@ contains
          pair = at
          if (layer < n_layers) n_in = n_out
       end do
-      call training_targets(tiles, fold, points, weights)
+      call training_targets(tiles, view, member%mixture%n_targets, fold, points, weights)
       call cluster_outputs(member%mixture, points, weights, stream_of(seed, index, for_clusters), &
          parameters(at - n_out + 1:at), widths)
       at = at - (n_in + 1)*n_out
@@ -77,9 +78,10 @@ contains
    end subroutine scale_means
 
    !> At most `enough_points` of the targets that train, evenly spread over the rows.
-   pure subroutine training_targets(tiles, fold, points, weights)
+   subroutine training_targets(tiles, view, n_targets, fold, points, weights)
       type(tiled_rows), intent(in) :: tiles
-      integer, intent(in) :: fold
+      type(tile_view), intent(inout) :: view
+      integer, intent(in) :: n_targets, fold
       real(wp), allocatable, intent(out) :: points(:, :), weights(:)
       integer :: tile, t, n, used, stride
       logical :: chosen(size(tiles%weights, 1), size(tiles%weights, 2))
@@ -87,17 +89,18 @@ contains
       chosen = trains(tiles%roles, fold) .and. tiles%weights > 0
       stride = 1 + (count(chosen) - 1)/enough_points
       n = (count(chosen) + stride - 1)/stride
-      allocate (points(size(tiles%targets, 2), n), weights(n))
+      allocate (points(n_targets, n), weights(n))
       n = 0
       used = 0
       do tile = 1, tiles%n_tiles
+         call fetch_tile(tiles, tile, view)
          do t = 1, size(chosen, 1)
             if (.not. chosen(t, tile)) cycle
             n = n + 1
             if (modulo(n - 1, stride) /= 0) cycle
             used = used + 1
-            points(:, used) = tiles%targets(t, :, tile)
-            weights(used) = tiles%weights(t, tile)
+            points(:, used) = view%targets(t, :)
+            weights(used) = view%weights(t)
          end do
       end do
    end subroutine training_targets

@@ -1,6 +1,6 @@
 ! The mixture of a tile of examples: losses, and their derivatives with respect to the network's
 ! outputs (docs/theory.md, eq. 3-9; fmdn_mixture says how the outputs lie). Compiled once per
-! instruction set, as kernels.F90 is, and under the same rules; the example is the first dimension.
+! instruction set and under the rules of kernels_products.F90; the example is the first dimension.
 
 #ifndef ISA
 #define ISA base
@@ -110,7 +110,7 @@ contains
    !> p = softmax(p) over the kernels and log(sum(exp(p))), safe for any finite p.
    pure subroutine softmax(p, log_total)
       real(wp), intent(inout) :: p(m, k), log_total(m)
-      real(wp) :: total(m)
+      real(wp) :: total(m), share(m)
       integer :: j, t
 
       log_total = p(:, 1)
@@ -134,10 +134,14 @@ contains
             total(t) = total(t) + p(t, j)
          end do
       end do
+      !$omp simd
+      do t = 1, m
+         share(t) = 1/total(t)
+      end do
       do j = 1, k
          !$omp simd
          do t = 1, m
-            p(t, j) = p(t, j)/total(t)
+            p(t, j) = p(t, j)*share(t)
          end do
       end do
       call logarithm(m, total)

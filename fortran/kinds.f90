@@ -10,6 +10,6 @@ module fmdn_kinds
    real(wp), parameter :: pi = 3.141592653589793238462643383279502884_wp
    real(wp), parameter :: log_two_pi = 1.837877066409345483560659472811235279_wp
 
-   integer, parameter :: tile_size = 128 !! examples worked on together, chosen to stay in cache
-   integer, parameter :: lanes = 16 !! examples the kernels take in one step; divides tile_size
+   integer, parameter :: lanes = 32 !! examples the kernels take in one step
+   integer, parameter :: tile_size = 9*lanes !! most examples worked on together: they stay in cache
 end module fmdn_kinds

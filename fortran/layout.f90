@@ -133,16 +133,19 @@ contains
       character(len=*), intent(in) :: name
       integer, intent(in) :: occurrence
       type(block_view) :: view
-      integer(ip) :: position, i
+      integer(ip) :: position, i, tag(2)
       integer :: seen
 
+      tag = tag_of(name)
       position = header_size + 1
       seen = 0
       do i = 1, layout(at_blocks)
-         view = view_at(layout, position)
-         if (view%name == name) seen = seen + 1
-         if (seen == occurrence) return
-         position = view%first_integer + view%n_integers
+         if (all(layout(position:position + 1) == tag)) seen = seen + 1
+         if (seen == occurrence) then
+            view = view_at(layout, position)
+            return
+         end if
+         position = position + block_header_size + layout(position + 4)
       end do
       view = block_view()
    end function find_block

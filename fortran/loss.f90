@@ -2,12 +2,13 @@
 !> pass. Tiles are cut into chunks whatever the threads; a chunk adds its tiles in order and chunks
 !> are added in order, so that the sums do not depend on the number of threads.
 module fmdn_loss
-   use fmdn_dispatch, only: kernel_set
-   use fmdn_kinds, only: ip, tile_size, wp
+   use, intrinsic :: iso_c_binding, only: c_int
+   use fmdn_dispatch, only: aligned_start, kernel_set
+   use fmdn_kinds, only: ip, wp
    use fmdn_member, only: member_type
    use fmdn_mixture, only: mixture_gradient, mixture_loss, mixture_work, new_work
    use fmdn_network, only: backward, forward
-   use fmdn_rows, only: tiled_rows
+   use fmdn_rows, only: fetch_tile, new_view, tile_view, tiled_rows
    use fmdn_splits, only: monitors, trains
    use fmdn_status, only: status_ok, status_out_of_memory
    implicit none (type, external)
@@ -23,11 +24,15 @@ module fmdn_loss
    !> there says nothing about when to stop: fourteen standard deviations from every kernel.
    real(wp), parameter, public :: loss_cap = 100
 
-   !> What one thread needs for a tile.
+   !> What one thread needs for a tile. Not to be copied: the pointers are into its own storage.
    type :: tile_work
-      real(wp), allocatable :: units(:, :), d_units(:, :), outputs(:, :), d_outputs(:, :)
-      real(wp), allocatable :: losses(:), weights(:)
+      real(wp), pointer, contiguous :: units(:, :) => null()
+      real(wp), pointer, contiguous :: outputs(:, :) => null(), d_outputs(:, :) => null()
+      real(wp), allocatable :: losses(:)
+      real(wp), allocatable :: weighted(:, :) !! the losses that count and their weights
       type(mixture_work) :: mixture
+      type(tile_view) :: tile
+      real(wp), allocatable, private :: storage(:)
    end type tile_work
 
    !> Everything an evaluation needs, allocated once.
@@ -44,28 +49,36 @@ contains
    pure subroutine new_tile_work(member, m, work, status)
       type(member_type), intent(in) :: member
       integer, intent(in) :: m
-      type(tile_work), intent(out) :: work
+      type(tile_work), intent(out), target :: work
       integer, intent(out) :: status
-      integer :: n_units, n_outputs, failure
+      integer :: n_units, n_outputs, first, failure
 
       n_units = member%network%n_units()
       n_outputs = member%network%n_outputs
       ! allow(C182): whichever of these fails
-      allocate (work%units(m, n_units), work%d_units(m, n_units), work%outputs(m, n_outputs), &
-         work%d_outputs(m, n_outputs), work%losses(m), work%weights(m), stat=failure)
+      allocate (work%storage(m*(n_units + 2*n_outputs) + 7), work%losses(m), work%weighted(m, 2), &
+         stat=failure)
       status = status_out_of_memory
-      if (failure == 0) call new_work(member%mixture, m, work%mixture, status)
+      if (failure /= 0) return
+      first = aligned_start(work%storage)
+      work%units(1:m, 1:n_units) => work%storage(first:)
+      first = first + m*n_units
+      work%outputs(1:m, 1:n_outputs) => work%storage(first:)
+      first = first + m*n_outputs
+      work%d_outputs(1:m, 1:n_outputs) => work%storage(first:)
+      call new_work(member%mixture, m, work%mixture, status)
    end subroutine new_tile_work
 
-   !> Work space for passes over `n_tiles` tiles.
-   pure subroutine new_loss_work(member, n_tiles, n_threads, work, status)
+   !> Work space for passes over the tiles.
+   subroutine new_loss_work(member, tiles, n_threads, work, status)
       type(member_type), intent(in) :: member
-      integer, intent(in) :: n_tiles, n_threads
+      type(tiled_rows), intent(in) :: tiles
+      integer, intent(in) :: n_threads
       type(loss_work), intent(out) :: work
       integer, intent(out) :: status
       integer :: i, failure
 
-      work%n_chunks = int(min(int(min(n_tiles, max_chunks), ip), &
+      work%n_chunks = int(min(int(min(tiles%n_tiles, max_chunks), ip), &
          max(1_ip, max_gradients/member%n_parameters)))
       ! allow(C182): whichever of these fails
       allocate (work%threads(max(1, min(n_threads, work%n_chunks))), &
@@ -74,7 +87,8 @@ contains
       status = merge(status_ok, status_out_of_memory, failure == 0)
       if (status /= status_ok) return
       do i = 1, size(work%threads)
-         call new_tile_work(member, tile_size, work%threads(i), status)
+         call new_tile_work(member, tiles%length, work%threads(i), status)
+         if (status == status_ok) call new_view(tiles, work%threads(i)%tile, status)
          if (status /= status_ok) return
       end do
    end subroutine new_loss_work
@@ -151,38 +165,40 @@ contains
    end function is_raised
 
    !> One tile's share of the sums and of the gradient.
-   subroutine add_tile(kernels, member, parameters, tiles, tile, fold, work, sums, gradient)
+   subroutine add_tile(kernels, member, parameters, tiles, number, fold, work, sums, gradient)
       type(kernel_set), intent(in) :: kernels
       type(member_type), intent(in) :: member
       real(wp), intent(in) :: parameters(:)
       type(tiled_rows), intent(in) :: tiles
-      integer, intent(in) :: tile, fold
-      type(tile_work), intent(inout) :: work
+      integer, intent(in) :: number, fold
+      type(tile_work), intent(inout), target :: work
       real(wp), intent(inout) :: sums(4), gradient(:)
+      logical :: mixed
+      integer :: m
 
-      call example_losses(kernels, member, parameters, tile_size, tiles%inputs(:, :, tile), &
-         tiles%targets(:, :, tile), work)
-
-      where (monitors(tiles%roles(:, tile), fold))
-         work%weights = tiles%weights(:, tile)
-      else where
-         work%weights = 0
-      end where
-      sums(3) = sums(3) + sum(work%weights*min(work%losses, loss_cap))
-      sums(4) = sums(4) + sum(work%weights)
-
-      where (trains(tiles%roles(:, tile), fold))
-         work%weights = tiles%weights(:, tile)
-      else where
-         work%weights = 0
-      end where
-      if (.not. any(work%weights > 0)) return
-      sums(1) = sums(1) + sum(work%weights*work%losses)
-      sums(2) = sums(2) + sum(work%weights)
-      call mixture_gradient(kernels, member%mixture, tile_size, work%outputs, &
-         tiles%targets(:, :, tile), work%weights, work%mixture, work%d_outputs)
-      call backward(kernels, member%network, parameters, tile_size, tiles%inputs(:, :, tile), &
-         work%units, work%d_outputs, work%d_units, gradient)
+      call fetch_tile(tiles, number, work%tile)
+      m = tiles%length
+      associate (tile => work%tile, roles => work%tile%roles, losses => work%weighted(:, 1), &
+         weights => work%weighted(:, 2))
+         call example_losses(kernels, member, parameters, m, tile%inputs, tile%targets, work)
+         mixed = roles(1) /= roles(m) ! rows are sorted by role
+         if (mixed .or. monitors(roles(1), fold)) then
+            weights = tile%weights
+            if (mixed) weights = merge(weights, 0.0_wp, monitors(roles, fold))
+            losses = weights*min(work%losses, loss_cap)
+            call kernels%sum_columns(int(m, c_int), 2_c_int, work%weighted, sums(3:4))
+         end if
+         if (.not. (mixed .or. trains(roles(1), fold))) return
+         weights = tile%weights
+         if (mixed) weights = merge(weights, 0.0_wp, trains(roles, fold))
+         if (.not. any(weights > 0)) return
+         losses = weights*work%losses
+         call kernels%sum_columns(int(m, c_int), 2_c_int, work%weighted, sums(1:2))
+         call mixture_gradient(kernels, member%mixture, m, work%outputs, tile%targets, weights, &
+            work%mixture, work%d_outputs)
+         call backward(kernels, member%network, parameters, m, tile%inputs, work%units, &
+            work%d_outputs, gradient)
+      end associate
    end subroutine add_tile
 
 end module fmdn_loss

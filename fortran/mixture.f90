@@ -140,28 +140,64 @@ contains
       inside = min(max(s, log_scale_min), log_scale_max)
    end function clamped
 
-   !> The mixture of one example: weights, means and precision factors U (upper triangular, zeros
-   !> below) in the units of `centre` and `scale`.
-   pure subroutine mixture_of_outputs(shape, outputs, centre, scale, weights, means, factors)
+   !> The mixtures of n of the m examples: weights, which sum to `total_weight`, means and precision
+   !> factors U (upper triangular, zeros below) in the units of `centre` and `scale`.
+   pure subroutine mixture_of_outputs(kernels, shape, m, n, outputs, centre, scale, total_weight, &
+      exponents, weights, means, factors)
+      type(kernel_set), intent(in) :: kernels
       type(mixture_shape), intent(in) :: shape
-      real(wp), intent(in) :: outputs(outputs_per_kernel(shape%covariance, shape%n_targets), &
+      integer, intent(in) :: m, n
+      real(wp), intent(in) :: outputs(m, outputs_per_kernel(shape%covariance, shape%n_targets), &
          shape%n_kernels)
-      real(wp), intent(in) :: centre(:), scale(:)
-      real(wp), intent(out) :: weights(:), means(:, :), factors(:, :, :)
-      integer :: c, i, j, k, row
+      real(wp), intent(in) :: centre(:), scale(:), total_weight
+      real(wp), intent(inout) :: exponents(m, shape%n_kernels, 0:n_scales(shape)) !! work space
+      real(wp), intent(out) :: weights(:, :)       !! (n_kernels, n)
+      real(wp), intent(out) :: means(:, :, :)      !! (n_targets, n_kernels, n)
+      real(wp), intent(out) :: factors(:, :, :, :) !! (n_targets, n_targets, n_kernels, n)
+      integer, parameter :: block = 32
+      real(wp) :: largest(m), total(m)
+      integer :: first, last, i, j, k, place, t
 
-      c = shape%n_targets
-      weights = exp(max(outputs(1, :) - maxval(outputs(1, :)), -700.0_wp))
-      weights = weights/sum(weights)
-      factors = 0
+      largest = outputs(:, 1, 1)
+      do k = 2, shape%n_kernels
+         largest = max(largest, outputs(:, 1, k))
+      end do
       do k = 1, shape%n_kernels
-         means(:, k) = centre + scale*outputs(2:1 + c, k)
-         do j = 1, c
-            row = merge(2 + c, log_scale_row(shape, j), shape%covariance == isotropic)
-            factors(j, j, k) = exp(-clamped(outputs(row, k)))/scale(j)
-            if (shape%covariance /= full) cycle
-            do i = 1, j - 1
-               factors(i, j, k) = outputs(factor_row(c, i, j), k)/scale(j)
+         exponents(:, k, 0) = max(outputs(:, 1, k) - largest, -700.0_wp)
+         do j = 1, n_scales(shape)
+            exponents(:, k, j) = -clamped(outputs(:, log_scale_row(shape, j), k))
+         end do
+      end do
+      call kernels%exp(size(exponents, kind=c_int), exponents)
+      total = exponents(:, 1, 0)
+      do k = 2, shape%n_kernels
+         total = total + exponents(:, k, 0)
+      end do
+      total = total_weight/total
+
+      ! The example comes first in the outputs and last in the mixtures: a few at a time, so that
+      ! what is written stays in the first-level cache.
+      do first = 1, n, block
+         last = min(first + block - 1, n)
+         do k = 1, shape%n_kernels
+            do t = first, last
+               weights(k, t) = exponents(t, k, 0)*total(t)
+            end do
+            do j = 1, shape%n_targets
+               place = min(j, n_scales(shape))
+               do t = first, last
+                  means(j, k, t) = centre(j) + scale(j)*outputs(t, 1 + j, k)
+                  factors(j, j, k, t) = exponents(t, k, place)/scale(j)
+               end do
+               factors(j + 1:, j, k, first:last) = 0
+               if (shape%covariance /= full) factors(:j - 1, j, k, first:last) = 0
+               if (shape%covariance /= full) cycle
+               do i = 1, j - 1
+                  place = factor_row(shape%n_targets, i, j)
+                  do t = first, last
+                     factors(i, j, k, t) = outputs(t, place, k)/scale(j)
+                  end do
+               end do
             end do
          end do
       end do

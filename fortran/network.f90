@@ -55,7 +55,7 @@ contains
       type(kernel_set), intent(in) :: kernels
       type(network_shape), intent(in) :: shape
       real(wp), intent(in) :: parameters(n_network_parameters(shape))
-      integer, intent(in) :: m !! examples, a multiple of `lanes`
+      integer, intent(in) :: m !! examples: one, or a multiple of `lanes`
       real(wp), intent(in) :: inputs(m, shape%n_inputs)
       real(wp), intent(inout) :: units(m, shape%n_units()) !! tanh activations, all layers
       real(wp), intent(inout) :: outputs(m, shape%n_outputs)
@@ -81,8 +81,8 @@ contains
       call affine(kernels, m, n_in, n_out, units(1, first - n_in), parameters(at), outputs)
       if (shape%linear_path) then
          at = at + (n_in + 1)*n_out
-         call kernels%product(int(m, c_int), int(n_out, c_int), int(shape%n_inputs, c_int), &
-            bounded(inputs), parameters(at), int(n_out, c_int), 1_c_int, outputs)
+         call product(kernels, m, shape%n_inputs, n_out, bounded(inputs), parameters(at), &
+            parameters(at), 1, outputs)
       end if
    end subroutine forward
 
@@ -101,25 +101,36 @@ contains
       real(wp), intent(in) :: x(m, n_in)
       real(wp), intent(in) :: layer(n_out, n_in + 1) !! the weights, and the biases as last column
       real(wp), intent(inout) :: y(m, n_out)
-      integer :: o
 
-      do o = 1, n_out
-         y(:, o) = layer(o, n_in + 1)
-      end do
-      call kernels%product(int(m, c_int), int(n_out, c_int), int(n_in, c_int), x, layer, &
-         int(n_out, c_int), 1_c_int, y)
+      call product(kernels, m, n_in, n_out, x, layer, layer(:, n_in + 1), 0, y)
    end subroutine affine
 
+   !> y = bias + x transpose(w) (update 0), or y + x transpose(w) (update 1).
+   subroutine product(kernels, m, n_in, n_out, x, w, bias, update, y)
+      type(kernel_set), intent(in) :: kernels
+      integer, intent(in) :: m, n_in, n_out, update
+      real(wp), intent(in) :: x(m, n_in), w(n_out, n_in), bias(n_out)
+      real(wp), intent(inout) :: y(m, n_out)
+
+      if (m == 1) then
+         call kernels%row_product(int(n_out, c_int), int(n_in, c_int), x, w, bias, &
+            int(update, c_int), y)
+      else
+         call kernels%product(int(m, c_int), int(n_out, c_int), int(n_in, c_int), x, w, &
+            int(n_out, c_int), 1_c_int, bias, int(update, c_int), y)
+      end if
+   end subroutine product
+
    !> Add to `gradient` the derivative of a loss whose derivative with respect to the outputs is
-   !> `d_outputs` (the chain rule, layer by layer from the top).
-   subroutine backward(kernels, shape, parameters, m, inputs, units, d_outputs, d_units, gradient)
+   !> `d_outputs` (the chain rule, layer by layer from the top). On the way the activations become
+   !> the derivatives with respect to what tanh was taken of.
+   subroutine backward(kernels, shape, parameters, m, inputs, units, d_outputs, gradient)
       type(kernel_set), intent(in) :: kernels
       type(network_shape), intent(in) :: shape
       real(wp), intent(in) :: parameters(n_network_parameters(shape))
-      integer, intent(in) :: m
-      real(wp), intent(in) :: inputs(m, shape%n_inputs), units(m, shape%n_units()), &
-         d_outputs(m, shape%n_outputs)
-      real(wp), intent(inout) :: d_units(m, shape%n_units()) !! work space
+      integer, intent(in) :: m !! examples, a multiple of `lanes`
+      real(wp), intent(in) :: inputs(m, shape%n_inputs), d_outputs(m, shape%n_outputs)
+      real(wp), intent(inout) :: units(m, shape%n_units())
       real(wp), intent(inout) :: gradient(n_network_parameters(shape))
       integer :: layer, n_in, n_out, first, at
 
@@ -137,31 +148,30 @@ contains
          first = first - n_in
          at = at - (n_in + 1)*n_out
          if (layer == size(shape%hidden)) then
-            call affine_backward(kernels, m, n_in, n_out, units(1, first), parameters(at), &
-               d_outputs, gradient(at), d_units(1, first))
+            call affine_backward(kernels, m, n_in, n_out, parameters(at), d_outputs, &
+               units(1, first), gradient(at))
          else
-            call affine_backward(kernels, m, n_in, n_out, units(1, first), parameters(at), &
-               d_units(1, first + n_in), gradient(at), d_units(1, first))
+            call affine_backward(kernels, m, n_in, n_out, parameters(at), &
+               units(1, first + n_in), units(1, first), gradient(at))
          end if
-         call kernels%tanh_gradient(int(m*n_in, c_int), units(1, first), d_units(1, first))
          n_out = n_in
       end do
       at = at - (shape%n_inputs + 1)*n_out
-      call affine_gradient(kernels, m, shape%n_inputs, n_out, inputs, d_units, gradient(at))
+      call affine_gradient(kernels, m, shape%n_inputs, n_out, inputs, units, gradient(at))
    end subroutine backward
 
-   !> Gradient of one layer, and the derivative with respect to its inputs.
-   subroutine affine_backward(kernels, m, n_in, n_out, x, layer, d_y, gradient, d_x)
+   !> Gradient of one layer; its inputs x, outputs of tanh, become the derivatives with respect to
+   !> what tanh was taken of.
+   subroutine affine_backward(kernels, m, n_in, n_out, layer, d_y, x, gradient)
       type(kernel_set), intent(in) :: kernels
       integer, intent(in) :: m, n_in, n_out
-      real(wp), intent(in) :: x(m, n_in), layer(n_out, n_in + 1), d_y(m, n_out)
+      real(wp), intent(in) :: layer(n_out, n_in + 1), d_y(m, n_out)
+      real(wp), intent(inout) :: x(m, n_in)
       real(wp), intent(inout) :: gradient(n_out, n_in + 1)
-      real(wp), intent(inout) :: d_x(m, n_in)
 
       call affine_gradient(kernels, m, n_in, n_out, x, d_y, gradient)
-      d_x = 0
       call kernels%product(int(m, c_int), int(n_in, c_int), int(n_out, c_int), d_y, layer, &
-         1_c_int, int(n_out, c_int), d_x)
+         1_c_int, int(n_out, c_int), x(1, :), 2_c_int, x)
    end subroutine affine_backward
 
    subroutine affine_gradient(kernels, m, n_in, n_out, x, d_y, gradient)
@@ -169,12 +179,9 @@ contains
       integer, intent(in) :: m, n_in, n_out
       real(wp), intent(in) :: x(m, n_in), d_y(m, n_out)
       real(wp), intent(inout) :: gradient(n_out, n_in + 1)
-      real(wp) :: ones(m) ! what multiplies the biases
 
       call kernels%accumulate(int(m, c_int), int(n_out, c_int), int(n_in, c_int), d_y, x, gradient)
-      ones = 1
-      call kernels%accumulate(int(m, c_int), int(n_out, c_int), 1_c_int, d_y, ones, &
-         gradient(:, n_in + 1))
+      call kernels%sum_columns(int(m, c_int), int(n_out, c_int), d_y, gradient(:, n_in + 1))
    end subroutine affine_gradient
 
 end module fmdn_network

@@ -5,22 +5,16 @@ module fmdn_scaling
    use fmdn_kinds, only: ip, wp
    implicit none (type, external)
    private
-   public :: centre_and_scale, standardised
+   public :: centre_and_scale
 
    real(wp), parameter :: disagreement = 10
    real(wp), parameter :: mad_to_sd = 1.4826_wp    ! 1/Phi^-1(3/4)
    integer(ip), parameter :: enough_for_median = 10000
-   real(wp), parameter :: farthest = 1.0e15_wp     ! in a network, whose squares stay finite
+
+   !> No standardised value is farther from 0, so that squares stay finite in a network.
+   real(wp), parameter, public :: farthest = 1.0e15_wp
 
 contains
-
-   !> What the network sees of a value.
-   elemental function standardised(value, centre, scale) result(x)
-      real(wp), intent(in) :: value, centre, scale
-      real(wp) :: x
-
-      x = min(max((value - centre)/scale, -farthest), farthest)
-   end function standardised
 
    !> Centre and scale of a variable from its values; the scale of a constant is zero.
    !> Multiplying the values by a power of two multiplies the results by it, exactly.

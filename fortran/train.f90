@@ -84,7 +84,7 @@ contains
          outcome(at_reason) = stopped_failed
          return
       end if
-      call new_loss_work(member, tiles%n_tiles, n_threads, problem%work, status)
+      call new_loss_work(member, tiles, n_threads, problem%work, status)
       ! allow(C182): whichever of these fails
       allocate (x(member%n_parameters), problem%best(member%n_parameters), &
          problem%gradient(member%n_parameters), stat=failure)
@@ -105,7 +105,8 @@ contains
       rate = real(ticks, wp)
       problem%clock_rate = max(1.0_wp, rate)
 
-      call initial_parameters(member, tiles, fold, options%seed, index, x)
+      call initial_parameters(member, tiles, problem%work%threads(1)%tile, fold, options%seed, &
+         index, x)
       problem%best = x
       call minimise(problem, x, lbfgs_options(max_iter=options%max_iter), f, reason, &
          n_iterations, n_evaluations)

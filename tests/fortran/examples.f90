@@ -8,7 +8,7 @@ module fmdn_examples
    use fmdn_status, only: status_ok
    implicit none (type, external)
    private
-   public :: normals, row_store, linear_rows, data_of, small_layout, same
+   public :: normals, row_store, linear_rows, data_of, small_layout, same, spread_points
 
    integer, parameter :: for_tests = 1000 !! a purpose that the library does not use
 
@@ -79,4 +79,16 @@ contains
          linear_path, layout, status)
       if (status /= status_ok) error stop "no layout"
    end function small_layout
+
+   !> Points that fill (0, 1) evenly, in no order.
+   pure function spread_points(n) result(u)
+      integer, intent(in) :: n
+      real(wp) :: u(n)
+      integer :: i
+
+      do i = 1, n
+         u(i) = modulo(i*0.618033988749894848_wp, 1.0_wp)
+      end do
+   end function spread_points
+
 end module fmdn_examples

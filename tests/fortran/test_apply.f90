@@ -3,6 +3,7 @@ program test_apply
    use fmdn_apply, only: log_density, posterior
    use fmdn_check, only: check, check_close, finish
    use fmdn_committee, only: committee_view, view_committee
+   use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_evaluate, only: mixture_log_density
    use fmdn_examples, only: data_of, linear_rows, row_store, same, small_layout
    use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
@@ -50,6 +51,7 @@ contains
       real(wp), allocatable :: weights(:, :), means(:, :, :), factors(:, :, :, :)
       real(wp), allocatable :: one_weights(:, :), one_means(:, :, :), one_factors(:, :, :, :)
       real(wp) :: log_p(m), again(m)
+      type(kernel_set) :: kernels
       integer :: i
 
       call view_committee(layout, parameters, view, status)
@@ -62,8 +64,11 @@ contains
       call log_density(view, parameters, rows%inputs(:, :m), rows%targets(:, :m), 3, log_p, status)
       call check_close(sum(weights, 1), spread(1.0_wp, 1, m), 1e-15_wp*view%n_kernels, &
          "weights of kernels sum to one")
-      again = [(mixture_log_density(weights(:, i), means(:, :, i), factors(:, :, :, i), &
-         rows%targets(:, i)), i=1, m)]
+      kernels = processor_kernels()
+      do i = 1, m
+         call mixture_log_density(kernels, weights(:, i), means(:, :, i), factors(:, :, :, i), &
+            rows%targets(:, i:i), again(i:i))
+      end do
       call check_close(log_p, again, 1e-11_wp, "the density of the mixture")
       ! Means 12/13 of those of the inputs, sd sqrt(1/13) or more: both targets are learnt.
       call check(sum(log_p)/m > -2.2_wp, "which knows more than the prior, -2.84")

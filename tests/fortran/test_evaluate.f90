@@ -2,6 +2,7 @@
 !> are the inverse, moments, and samples that have them.
 program test_evaluate
    use fmdn_check, only: check, check_close, finish
+   use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_evaluate, only: marginal_factors, mixture_cdf, mixture_log_density, mixture_moments, &
       mixture_quantile, mixture_sample
    use fmdn_examples, only: same
@@ -15,6 +16,9 @@ program test_evaluate
    real(wp), parameter :: means(5) = [0.0_wp, 0.4_wp, -3.0_wp, 8.0_wp, 40.0_wp]
    real(wp), parameter :: sds(5) = [1.0_wp, 0.1_wp, 2.0_wp, 0.01_wp, 3.0_wp]
 
+   type(kernel_set) :: kernels
+
+   kernels = processor_kernels()
    call test_density()
    call test_cdf()
    call test_quantile()
@@ -26,6 +30,26 @@ program test_evaluate
    call finish()
 
 contains
+
+   !> At one point.
+   function log_density(weights, means, factors, x) result(log_p)
+      real(wp), intent(in), contiguous :: weights(:), means(:, :), factors(:, :, :), x(:)
+      real(wp) :: log_p, one(1), point(size(x), 1)
+
+      point(:, 1) = x
+      call mixture_log_density(kernels, weights, means, factors, point, one)
+      log_p = one(1)
+   end function log_density
+
+   function cdf(weights, means, factors, x, above) result(p)
+      real(wp), intent(in), contiguous :: weights(:), means(:), factors(:)
+      real(wp), intent(in) :: x
+      logical, intent(in) :: above
+      real(wp) :: p, one(1)
+
+      call mixture_cdf(kernels, weights, means, factors, [x], above, one)
+      p = one(1)
+   end function cdf
 
    function factors_1d() result(factors)
       real(wp) :: factors(1, 1, size(sds))
@@ -55,12 +79,12 @@ contains
       do i = -20, 60, 4
          x = i + 0.3_wp
          if (density(x) < 1e-280_wp) cycle
-         call check_close(mixture_log_density(weights, reshape(means, [1, 5]), factors_1d(), [x]), &
+         call check_close(log_density(weights, reshape(means, [1, 5]), factors_1d(), [x]), &
             log(density(x)), 1e-13_wp*max(1.0_wp, abs(log(density(x)))), "log density")
       end do
       ! Where every exponential is zero the log density still is that of the nearest kernel, here
       ! the one with the widest tail.
-      call check_close(mixture_log_density(weights, reshape(means, [1, 5]), factors_1d(), &
+      call check_close(log_density(weights, reshape(means, [1, 5]), factors_1d(), &
          [1e3_wp]), log(1e-9_wp) - 0.5_wp*log_two_pi - log(3.0_wp) - 0.5_wp*320.0_wp**2, 1e-8_wp, &
          "log density far out")
    end subroutine test_density
@@ -76,8 +100,8 @@ contains
       do i = -20000, 70000
          x = i*step
          if (modulo(i, 5000) == 0) then
-            below = mixture_cdf(weights, means, 1/sds, x, .false.)
-            above = mixture_cdf(weights, means, 1/sds, x, .true.)
+            below = cdf(weights, means, 1/sds, x, .false.)
+            above = cdf(weights, means, 1/sds, x, .true.)
             call check_close(below, (total + 0.5_wp*density(x))*step - slope(x)*step**2/12, &
                1e-12_wp, "cdf")
             call check_close(below + above, 1.0_wp, 1e-15_wp, "below and above")
@@ -85,9 +109,9 @@ contains
          total = total + density(x)
       end do
       call check_close(total*step, 1.0_wp, 1e-12_wp, "the density integrates to one")
-      call check_close(mixture_cdf([1.0_wp], [0.0_wp], [1.0_wp], -30.0_wp, .false.) &
+      call check_close(cdf([1.0_wp], [0.0_wp], [1.0_wp], -30.0_wp, .false.) &
          /4.906713927148187e-198_wp, 1.0_wp, 1e-12_wp, "a tail to full relative accuracy")
-      call check_close(mixture_cdf([1.0_wp], [0.0_wp], [1.0_wp], 30.0_wp, .true.) &
+      call check_close(cdf([1.0_wp], [0.0_wp], [1.0_wp], 30.0_wp, .true.) &
          /4.906713927148187e-198_wp, 1.0_wp, 1e-12_wp, "and the other tail")
    end subroutine test_cdf
 
@@ -98,20 +122,22 @@ contains
 
       do i = 1, 999
          q = i/1000.0_wp
-         x = mixture_quantile(weights, means, 1/sds, q)
-         call check_close(mixture_cdf(weights, means, 1/sds, x, .false.), q, 1e-12_wp, &
+         x = mixture_quantile(kernels, weights, means, 1/sds, q)
+         call check_close(cdf(weights, means, 1/sds, x, .false.), q, 1e-12_wp, &
             "cdf of a quantile")
       end do
       do i = -60, 60
          x = 0.05_wp*i
-         q = mixture_cdf(weights, means, 1/sds, x, .false.)
-         call check_close(mixture_quantile(weights, means, 1/sds, q), x, 1e-12_wp, &
+         q = cdf(weights, means, 1/sds, x, .false.)
+         call check_close(mixture_quantile(kernels, weights, means, 1/sds, q), x, 1e-12_wp, &
             "quantile of a probability")
       end do
-      call check_close(mixture_quantile([1.0_wp], [3.0_wp], [0.5_wp], 0.975_wp), &
+      call check_close(mixture_quantile(kernels, [1.0_wp], [3.0_wp], [0.5_wp], 0.975_wp), &
          3 + 2*1.959963984540054_wp, 1e-13_wp, "quantile of one kernel")
-      call check(same(mixture_quantile(weights, means, 1/sds, 0.0_wp), -huge(1.0_wp)), "q = 0")
-      call check(same(mixture_quantile(weights, means, 1/sds, 1.0_wp), huge(1.0_wp)), "q = 1")
+      x = mixture_quantile(kernels, weights, means, 1/sds, 0.0_wp)
+      call check(same(x, -huge(x)), "q = 0")
+      x = mixture_quantile(kernels, weights, means, 1/sds, 1.0_wp)
+      call check(same(x, huge(x)), "q = 1")
    end subroutine test_quantile
 
    !> Tails of any smallness, to 1e-12 of the probability.
@@ -121,17 +147,17 @@ contains
 
       do i = 1, 300, 13
          q = 10.0_wp**(-i)
-         x = mixture_quantile(weights, means, 1/sds, q)
-         call check_close(mixture_cdf(weights, means, 1/sds, x, .false.)/q, 1.0_wp, 1e-11_wp, &
+         x = mixture_quantile(kernels, weights, means, 1/sds, q)
+         call check_close(cdf(weights, means, 1/sds, x, .false.)/q, 1.0_wp, 1e-11_wp, &
             "lower tail")
       end do
       do i = 1, 15
          q = 1 - 10.0_wp**(-i)
-         x = mixture_quantile(weights, means, 1/sds, q)
-         call check_close(mixture_cdf(weights, means, 1/sds, x, .true.)/(1 - q), 1.0_wp, &
+         x = mixture_quantile(kernels, weights, means, 1/sds, q)
+         call check_close(cdf(weights, means, 1/sds, x, .true.)/(1 - q), 1.0_wp, &
             1e-11_wp, "upper tail")
       end do
-      x = mixture_quantile([1.0_wp], [0.0_wp], [1.0_wp], 1e-300_wp)
+      x = mixture_quantile(kernels, [1.0_wp], [0.0_wp], [1.0_wp], 1e-300_wp)
       call check_close(x, -37.0471_wp, 1e-4_wp, "quantile of 1e-300")
    end subroutine test_extreme_quantiles
 
@@ -149,9 +175,9 @@ contains
       do i = 1, size(qs)
          do j = -150, 150, 50
             associate (unit => 10.0_wp**j)
-               x = mixture_quantile(w, unit*mean, precision/unit, qs(i))
+               x = mixture_quantile(kernels, w, unit*mean, precision/unit, qs(i))
                ! A unit in the last place of x changes the probability by precision*epsilon*|x|.
-               call check_close(mixture_cdf(w, unit*mean, precision/unit, x, .false.), qs(i), &
+               call check_close(cdf(w, unit*mean, precision/unit, x, .false.), qs(i), &
                   1e3_wp*1e6_wp*epsilon(1.0_wp), "quantile of kernels far apart")
             end associate
          end do
@@ -179,7 +205,7 @@ contains
       do i = -240, 240
          do j = -240, 240
             x = [i, j]*step
-            p = exp(mixture_log_density(two_weights, two_means, factors, x))*step**2
+            p = exp(log_density(two_weights, two_means, factors, x))*step**2
             sums = sums + p*[1.0_wp, x(1), x(2), x(1)**2, x(1)*x(2), x(2)**2]
          end do
       end do
@@ -223,7 +249,7 @@ contains
       end do
       call check_close(count(abs(x(1, :) - 8) < 0.1_wp)/real(n, wp), 0.1_wp, &
          5*sqrt(0.09_wp/n), "share of a kernel")
-      sorted = [(mixture_cdf(weights, means, 1/sds, x(1, i), .false.), i=1, n)]
+      sorted = [(cdf(weights, means, 1/sds, x(1, i), .false.), i=1, n)]
       call sort(sorted)
       associate (grid => [(i/real(n, wp), i=1, n)])
          ! P(D sqrt(n) > 2.7) = 2 exp(-2*2.7**2) = 9e-7

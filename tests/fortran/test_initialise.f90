@@ -4,17 +4,19 @@ program test_initialise
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_examples, only: data_of, linear_rows, normals, row_store, same
    use fmdn_initialise, only: cluster_outputs, initial_parameters
-   use fmdn_kinds, only: ip, tile_size, wp
+   use fmdn_kinds, only: ip, wp
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
    use fmdn_member, only: member_type, new_member
    use fmdn_mixture, only: full, isotropic, mixture_loss, mixture_of_outputs, mixture_shape, &
       mixture_work, new_work, outputs_per_kernel
    use fmdn_random, only: for_clusters, stream_of
-   use fmdn_rows, only: fit_scales, rows_to_train, scale_type, tile_rows, tiled_rows
+   use fmdn_rows, only: fetch_tile, fit_scales, rows_to_train, scale_type, tile_rows, tile_view, &
+      tiled_rows
    use fmdn_splits, only: role_training, trains
    use fmdn_status, only: status_ok
    implicit none (type, external)
    type(kernel_set) :: kernels
+   type(tile_view) :: view
    character(len=80) :: name
 
    kernels = processor_kernels()
@@ -35,7 +37,8 @@ contains
       integer :: status
 
       call fit_scales(data_of(rows, 1), scales)
-      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
+      call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
+         tiles, status)
       if (status /= status_ok) error stop "no tiles"
    end function tiles_of
 
@@ -82,8 +85,8 @@ contains
       integer :: n_outputs, status
 
       allocate (parameters(member%n_parameters), gradient(member%n_parameters))
-      call initial_parameters(member, tiles, 1, 1_ip, 1, parameters)
-      call new_loss_work(member, tiles%n_tiles, 1, work, status)
+      call initial_parameters(member, tiles, view, 1, 1_ip, 1, parameters)
+      call new_loss_work(member, tiles, 1, work, status)
       call loss_and_gradient(kernels, member, parameters, tiles, 1, 0_ip, work, loss, monitor, &
          gradient)
       n_outputs = member%network%n_outputs
@@ -99,18 +102,19 @@ contains
       type(mixture_shape), intent(in) :: shape
       real(wp), intent(in) :: outputs(:)
       type(tiled_rows), intent(in) :: tiles
-      real(wp) :: loss, losses(tile_size), total
+      real(wp) :: loss, losses(tiles%length), total
       type(mixture_work) :: work
       integer :: tile, status
 
-      call new_work(shape, tile_size, work, status)
+      call new_work(shape, tiles%length, work, status)
       loss = 0
       total = 0
       do tile = 1, tiles%n_tiles
-         call mixture_loss(kernels, shape, tile_size, &
-            reshape(spread(outputs, 1, tile_size), &
-            [tile_size, outputs_per_kernel(shape%covariance, shape%n_targets), shape%n_kernels]), &
-            tiles%targets(:, :, tile), work, losses)
+         call fetch_tile(tiles, tile, view)
+         call mixture_loss(kernels, shape, tiles%length, &
+            reshape(spread(outputs, 1, tiles%length), [tiles%length, &
+            outputs_per_kernel(shape%covariance, shape%n_targets), shape%n_kernels]), &
+            view%targets, work, losses)
          associate (w => merge(tiles%weights(:, tile), 0.0_wp, trains(tiles%roles(:, tile), 1)))
             loss = loss + sum(w*losses)
             total = total + sum(w)
@@ -135,7 +139,7 @@ contains
       tiles = tiles_of(rows)
       member = new_member(n_inputs, [n_hidden], full, 1, n_kernels, .true.)
       allocate (parameters(member%n_parameters))
-      call initial_parameters(member, tiles, 1, 7_ip, 3, parameters)
+      call initial_parameters(member, tiles, view, 1, 7_ip, 3, parameters)
       associate (hidden => parameters(:n_hidden*(n_inputs + 1)), &
             out => parameters(n_hidden*(n_inputs + 1) + 1:n_hidden*(n_inputs + 1) &
             + n_outputs*n_hidden), at => n_hidden*(n_inputs + 1) + n_outputs*n_hidden)
@@ -170,7 +174,8 @@ contains
    !> Three clusters far apart are found, with their weights, means and covariances.
    subroutine test_blobs()
       integer, parameter :: n = 600, c = 2, counts(3) = [100, 200, 300]
-      real(wp) :: points(c, n), centres(c, 3), weights(3), means(c, 3), factors(c, c, 3), u(c, c)
+      real(wp) :: points(c, n), centres(c, 3), weights(3, 1), means(c, 3, 1), factors(c, c, 3, 1)
+      real(wp) :: work(3*(1 + c)), u(c, c)
       real(wp) :: widths(c, 3)
       real(wp) :: outputs(outputs_per_kernel(full, c)*3), root(c, c), z(c, n)
       integer :: i, k, found(3), first
@@ -187,14 +192,14 @@ contains
       end do
       call cluster_outputs(mixture_shape(full, c, 3), points, spread(1.0_wp, 1, n), &
          stream_of(1_ip, 1, for_clusters), outputs, widths)
-      call mixture_of_outputs(mixture_shape(full, c, 3), outputs, [0.0_wp, 0.0_wp], &
-         [1.0_wp, 1.0_wp], weights, means, factors)
+      call mixture_of_outputs(kernels, mixture_shape(full, c, 3), 1, 1, outputs, &
+         [0.0_wp, 0.0_wp], [1.0_wp, 1.0_wp], 1.0_wp, work, weights, means, factors)
       do k = 1, 3
-         found(k) = minloc((means(1, :) - centres(1, k))**2 + (means(2, :) - centres(2, k))**2, 1)
-         call check_close(weights(found(k)), counts(k)/real(n, wp), 1e-12_wp, "weight of a blob")
-         call check_close(means(:, found(k)), centres(:, k), 5/sqrt(real(counts(k), wp)), &
+         found(k) = minloc(sum((means(:, :, 1) - spread(centres(:, k), 2, 3))**2, 1), 1)
+         call check_close(weights(found(k), 1), counts(k)/real(n, wp), 1e-12_wp, "weight of a blob")
+         call check_close(means(:, found(k), 1), centres(:, k), 5/sqrt(real(counts(k), wp)), &
             "centre of a blob")
-         u = matmul(transpose(factors(:, :, found(k))), factors(:, :, found(k)))
+         u = matmul(transpose(factors(:, :, found(k), 1)), factors(:, :, found(k), 1))
          ! U'U is the inverse covariance: times the covariance it is the identity, up to the
          ! sampling error of a covariance, times the condition 9 of this one.
          u = matmul(u, matmul(root, transpose(root)))
@@ -273,12 +278,12 @@ contains
       tiles = tiles_of(linear_rows(200, 3, 2, 3))
       member = new_member(3, [6], full, 2, 3, .false.)
       allocate (first(member%n_parameters), second(member%n_parameters))
-      call initial_parameters(member, tiles, 1, 1_ip, 1, first)
-      call initial_parameters(member, tiles, 1, 1_ip, 1, second)
+      call initial_parameters(member, tiles, view, 1, 1_ip, 1, first)
+      call initial_parameters(member, tiles, view, 1, 1_ip, 1, second)
       call check(all(same(first, second)), "the same seed, the same start")
-      call initial_parameters(member, tiles, 1, 2_ip, 1, second)
+      call initial_parameters(member, tiles, view, 1, 2_ip, 1, second)
       call check(.not. any(same(first(:24), second(:24))), "another seed, another start")
-      call initial_parameters(member, tiles, 1, 1_ip, 2, second)
+      call initial_parameters(member, tiles, view, 1, 1_ip, 2, second)
       call check(.not. any(same(first(:24), second(:24))), "another member, another start")
    end subroutine test_seeds
 end program test_initialise

@@ -4,12 +4,13 @@ program test_loss
    use fmdn_check, only: check, check_close, finish
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_examples, only: data_of, linear_rows, normals, row_store, same
-   use fmdn_kinds, only: ip, tile_size, wp
+   use fmdn_kinds, only: ip, wp
    use fmdn_loss, only: example_losses, loss_and_gradient, loss_cap, loss_work, new_loss_work, &
       new_tile_work, tile_work
    use fmdn_member, only: member_type, new_member
    use fmdn_mixture, only: diagonal, full, isotropic
-   use fmdn_rows, only: fit_scales, rows_to_train, scale_type, tile_rows, tiled_rows
+   use fmdn_rows, only: fetch_tile, fit_scales, rows_to_train, scale_type, tile_rows, tile_view, &
+      tiled_rows
    use fmdn_splits, only: monitors, role_training, role_weighting, trains
    use fmdn_status, only: status_ok
    implicit none (type, external)
@@ -38,7 +39,8 @@ contains
 
       call fit_scales(data_of(rows, 1), scales)
       if (present(given)) scales = given
-      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
+      call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
+         tiles, status)
       if (status /= status_ok) error stop "no tiles"
    end function tiles_of
 
@@ -52,7 +54,7 @@ contains
       type(loss_work) :: work
       integer :: status
 
-      call new_loss_work(member, tiles%n_tiles, n_threads, work, status)
+      call new_loss_work(member, tiles, n_threads, work, status)
       call loss_and_gradient(kernels, member, parameters, tiles, fold, 0_ip, work, training, &
          monitor, gradient)
    end subroutine evaluate
@@ -135,6 +137,7 @@ contains
       type(row_store), target :: rows
       type(scale_type) :: scales
       type(tiled_rows) :: tiles
+      type(tile_view) :: view
       type(tile_work) :: work
       real(wp), allocatable :: parameters(:), gradient(:)
       real(wp) :: training, monitor, sums(4)
@@ -146,12 +149,14 @@ contains
       parameters = 0.5_wp*normals(int(member%n_parameters), 7)
       allocate (gradient, mold=parameters)
       call fit_scales(data_of(rows, 1), scales)
-      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
+      call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
+         tiles, status)
       sums = 0
-      call new_tile_work(member, tile_size, work, status)
+      call new_tile_work(member, tiles%length, work, status)
       do tile = 1, tiles%n_tiles
-         call example_losses(kernels, member, parameters, tile_size, tiles%inputs(:, :, tile), &
-            tiles%targets(:, :, tile), work)
+         call fetch_tile(tiles, tile, view)
+         call example_losses(kernels, member, parameters, tiles%length, view%inputs, &
+            view%targets, work)
          associate (w => tiles%weights(:, tile), roles => tiles%roles(:, tile))
             sums(:2) = sums(:2) + [sum(w*work%losses, mask=trains(roles, 3)), &
                sum(w, mask=trains(roles, 3))]
@@ -283,8 +288,9 @@ contains
       parameters = normals(int(member%n_parameters), 15)
       allocate (gradient, mold=parameters)
       call fit_scales(data_of(rows, 1), scales)
-      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
-      call new_loss_work(member, tiles%n_tiles, 2, work, status)
+      call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
+         tiles, status)
+      call new_loss_work(member, tiles, 2, work, status)
       call loss_and_gradient(kernels, member, parameters, tiles, 1, 1_ip, work, training, monitor, &
          gradient)
       call check(all(abs([training, monitor, gradient]) <= 0), "an interrupted pass did nothing")

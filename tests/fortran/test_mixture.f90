@@ -251,8 +251,9 @@ contains
    !> The same density in physical units: the loss and the logarithm of the scales apart.
    subroutine test_mixture_of_outputs()
       real(wp) :: outputs(m, outputs_per_kernel(covariance, c), n_kernels), targets(m, c), losses(m)
-      real(wp) :: weights(n_kernels), means(c, n_kernels), factors(c, c, n_kernels)
-      real(wp) :: centre(c), scale(c), log_p(m)
+      real(wp) :: weights(n_kernels, m - 1), means(c, n_kernels, m - 1)
+      real(wp) :: factors(c, c, n_kernels, m - 1), work(m, n_kernels, 0:c)
+      real(wp) :: centre(c), scale(c), log_p(m - 1)
       integer :: example, i, j
       logical :: triangular, summed
 
@@ -262,20 +263,19 @@ contains
       losses = losses_of(outputs, targets)
       centre = 100*normals(c, 8)
       scale = [(0.01_wp*17**i, i=1, c)]
-      triangular = .true.
-      summed = .true.
-      do example = 1, m
-         call mixture_of_outputs(example_shape(), outputs(example, :, :), centre, scale, weights, &
-            means, factors)
-         log_p(example) = mixture_log_density(weights, means, factors, &
-            centre + scale*targets(example, :))
-         summed = summed .and. abs(sum(weights) - 1) < 1e-15_wp .and. all(weights >= 0)
-         triangular = triangular .and. all([((abs(factors(j, i, :)) <= 0 .or. j <= i, &
-            i=1, c), j=1, c)]) .and. all([(factors(i, i, :) > 0, i=1, c)])
+      call mixture_of_outputs(kernels, example_shape(), m, m - 1, outputs, centre, scale, 0.3_wp, &
+         work, weights, means, factors)
+      do example = 1, m - 1
+         call mixture_log_density(kernels, weights(:, example), means(:, :, example), &
+            factors(:, :, :, example), reshape(centre + scale*targets(example, :), [c, 1]), &
+            log_p(example:example))
       end do
-      call check_close(log_p, -losses - sum(log(scale)), 1e-10_wp, &
+      summed = all(abs(sum(weights, 1) - 0.3_wp) < 1e-15_wp) .and. all(weights >= 0)
+      triangular = all([((abs(factors(j, i, :, :)) <= 0 .or. j <= i, i=1, c), j=1, c)]) &
+         .and. all([(factors(i, i, :, :) > 0, i=1, c)])
+      call check_close(log_p, log(0.3_wp) - losses(:m - 1) - sum(log(scale)), 1e-10_wp, &
          trim(name) // ": density in physical units")
-      call check(summed, trim(name) // ": weights sum to one")
+      call check(summed, trim(name) // ": weights sum to the total")
       call check(triangular, trim(name) // ": factors are upper triangular, positive on it")
    end subroutine test_mixture_of_outputs
 

@@ -48,7 +48,8 @@ contains
    subroutine test_shape(shape)
       type(network_shape), intent(in) :: shape
       real(wp) :: inputs(m, n_inputs), outputs(m, n_outputs), d_outputs(m, n_outputs)
-      real(wp), allocatable :: parameters(:), units(:, :), d_units(:, :), gradient(:), again(:)
+      real(wp), allocatable :: parameters(:), units(:, :), activations(:, :)
+      real(wp), allocatable :: gradient(:), again(:)
       integer :: n
 
       write (name, "(2(a,i0),a,l1)") "level ", kernels%level, ", layers ", size(shape%hidden), &
@@ -59,20 +60,20 @@ contains
       inputs(3, 1) = 12
       inputs(4, 2) = -1e3_wp
       d_outputs = reshape(normals(size(d_outputs), 3), [m, n_outputs])
-      allocate (units(m, shape%n_units()), d_units(m, shape%n_units()), gradient(n))
+      allocate (units(m, shape%n_units()), gradient(n))
       units = 0
-      d_units = 0
       outputs = 0
       call forward(kernels, shape, parameters, m, inputs, units, outputs)
       call check_close(outputs, plain_outputs(shape, parameters, inputs), 1e-13_wp, &
          trim(name) // ": outputs")
 
       gradient = 0
-      call backward(kernels, shape, parameters, m, inputs, units, d_outputs, d_units, gradient)
+      activations = units
+      call backward(kernels, shape, parameters, m, inputs, units, d_outputs, gradient)
       call check_close(gradient, differences(shape, parameters, inputs, d_outputs), &
          1e-8_wp*maxval(abs(gradient)), trim(name) // ": gradient")
       again = gradient
-      call backward(kernels, shape, parameters, m, inputs, units, d_outputs, d_units, again)
+      call backward(kernels, shape, parameters, m, inputs, activations, d_outputs, again)
       call check_close(again, 2*gradient, 1e-13_wp*maxval(abs(gradient)), &
          trim(name) // ": the gradient is added")
 

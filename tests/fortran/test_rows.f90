@@ -1,10 +1,12 @@
 !> Rows into tiles: standardised, in order, padded; and who sees which noise.
 program test_rows
+   use, intrinsic :: ieee_arithmetic, only: ieee_positive_inf, ieee_value
    use fmdn_check, only: check, check_close, finish
    use fmdn_examples, only: data_of, linear_rows, row_store, same
-   use fmdn_kinds, only: ip, tile_size, wp
-   use fmdn_rows, only: data_set, fit_scales, rows_to_train, rows_to_weigh, scale_type, &
-      tile_rows, tiled_rows
+   use fmdn_dispatch, only: kernel_set, processor_kernels
+   use fmdn_kinds, only: ip, lanes, tile_size, wp
+   use fmdn_rows, only: data_set, fetch_tile, fit_scales, new_view, rows_to_train, rows_to_weigh, &
+      scale_type, tile_rows, tile_view, tiled_rows
    use fmdn_splits, only: fold_of, monitors, role_weighting, trains
    use fmdn_status, only: status_ok
    implicit none (type, external)
@@ -13,15 +15,19 @@ program test_rows
    type(data_set) :: data
    type(scale_type) :: scales
    type(tiled_rows) :: tiles
+   type(kernel_set) :: kernels
    integer(ip), allocatable :: order(:)
    integer :: status
 
    rows = linear_rows(n, n_inputs, n_targets, 1)
    data = data_of(rows, 11)
+   kernels = processor_kernels()
    call test_order()
    call test_scales()
    call test_tiles()
    call test_noise()
+   call test_made_again()
+   call test_lengths()
    call test_no_rows()
    call finish()
 
@@ -79,30 +85,33 @@ contains
    subroutine test_tiles()
       integer :: i, tile, t
       logical :: right, padded
+      real(wp), allocatable :: inputs(:, :, :), targets(:, :, :)
 
       order = rows_to_train(rows%roles)
       rows%weights = [(1 + modulo(i, 3)/2.0_wp, i=1, n)]
-      call tile_rows(data, scales, order, 0, tiles, status)
+      call tile_rows(kernels, data, scales, order, 0, 1, tiles, status)
       call check(status == status_ok, "tiled")
-      call check(tiles%n_tiles == 8 .and. size(tiles%inputs, 1) == tile_size, "number of tiles")
+      call check(tiles%n_tiles == (size(order) + tile_size - 1)/tile_size, "number of tiles")
       right = .true.
       padded = .true.
-      do i = 1, tiles%n_tiles*tile_size
-         tile = 1 + (i - 1)/tile_size
-         t = i - (tile - 1)*tile_size
+      inputs = inputs_of(tiles)
+      targets = targets_of(tiles)
+      do i = 1, tiles%n_tiles*tiles%length
+         tile = 1 + (i - 1)/tiles%length
+         t = i - (tile - 1)*tiles%length
          if (i <= size(order)) then
             associate (row => order(i))
                right = right .and. tiles%roles(t, tile) == rows%roles(row) &
                   .and. same(tiles%weights(t, tile), rows%weights(row)) &
-                  .and. all(same(tiles%inputs(t, :, tile), &
-                  (rows%inputs(:, row) - scales%input_centre)/scales%input_scale)) &
-                  .and. all(same(tiles%targets(t, :, tile), &
-                  (rows%targets(:, row) - scales%target_centre)/scales%target_scale))
+                  .and. all(same(inputs(t, :, tile), &
+                  (rows%inputs(:, row) - scales%input_centre)*(1/scales%input_scale))) &
+                  .and. all(same(targets(t, :, tile), &
+                  (rows%targets(:, row) - scales%target_centre)*(1/scales%target_scale)))
             end associate
          else
             padded = padded .and. same(tiles%weights(t, tile), 0.0_wp) &
-               .and. all(abs(tiles%inputs(t, :, tile)) <= huge(1.0_wp)) &
-               .and. all(abs(tiles%targets(t, :, tile)) <= huge(1.0_wp))
+               .and. all(abs(inputs(t, :, tile)) <= huge(1.0_wp)) &
+               .and. all(abs(targets(t, :, tile)) <= huge(1.0_wp))
          end if
       end do
       call check(right, "rows are where the order says, standardised")
@@ -113,17 +122,20 @@ contains
    !> draw for all members.
    subroutine test_noise()
       type(tiled_rows) :: first, second
+      real(wp), allocatable :: inputs(:, :, :), noise_free(:, :, :)
       real(wp) :: noise_1(n), noise_2(n)
       logical :: trains_both(n), monitors_both(n)
       integer :: m
 
       data%noise_sd = [0.5_wp, 0.0_wp, 2.0_wp]
-      call tile_rows(data, scales, order, 1, first, status)
-      call tile_rows(data, scales, order, 1, second, status)
-      call check(all(same(first%inputs, second%inputs)), "the same member, the same noise")
-      call tile_rows(data, scales, order, 2, second, status)
-      call check(all(same(first%inputs(:, 2, :), tiles%inputs(:, 2, :))), "no noise where sd is 0")
-      call check(all(same(first%targets, tiles%targets)), "no noise on targets")
+      call tile_rows(kernels, data, scales, order, 1, 1, first, status)
+      call tile_rows(kernels, data, scales, order, 1, 1, second, status)
+      call check(all(same(inputs_of(first), inputs_of(second))), "the same member, the same noise")
+      call tile_rows(kernels, data, scales, order, 2, 1, second, status)
+      inputs = inputs_of(first)
+      noise_free = inputs_of(tiles)
+      call check(all(same(inputs(:, 2, :), noise_free(:, 2, :))), "no noise where sd is 0")
+      call check(all(same(targets_of(first), targets_of(tiles))), "no noise on targets")
 
       m = size(order)
       noise_1 = 0
@@ -142,7 +154,7 @@ contains
             "inputs have independent noise")
       end associate
 
-      call tile_rows(data, scales, order, 11, second, status) ! monitored by the fold of member 1
+      call tile_rows(kernels, data, scales, order, 11, 1, second, status) ! as member 1
       noise_2(:m) = noise_of(second, 3, order)
       monitors_both(:m) = monitors(rows%roles(order), fold_of(1, 10))
       call check(maxval(abs(noise_1 - noise_2), mask=monitors_both) <= 0, &
@@ -150,7 +162,7 @@ contains
       call check(any(abs(noise_1 - noise_2) > 0), "but not for those that train")
 
       ! The noise of a row is its own, whatever other rows are tiled with it.
-      call tile_rows(data, scales, order(301:310), 11, second, status)
+      call tile_rows(kernels, data, scales, order(301:310), 11, 1, second, status)
       call check(maxval(abs(noise_of(second, 3, order(301:310)) - noise_2(301:310))) <= 0, &
          "noise does not depend on the order")
    end subroutine test_noise
@@ -161,15 +173,86 @@ contains
       integer, intent(in) :: input
       integer(ip), intent(in) :: order(:)
       real(wp) :: noise(size(order))
-      real(wp), allocatable :: values(:)
+      real(wp), allocatable :: values(:), inputs(:, :, :)
 
-      values = reshape(noisy%inputs(:, input, :), [tile_size*noisy%n_tiles])
+      inputs = inputs_of(noisy)
+      values = reshape(inputs(:, input, :), [noisy%length*noisy%n_tiles])
       noise = scales%input_scale(input)*values(:size(order)) + scales%input_centre(input) &
          - rows%inputs(input, order)
    end function noise_of
 
+   !> Inputs of all tiles, shape (length, n_inputs, n_tiles).
+   function inputs_of(tiles) result(inputs)
+      type(tiled_rows), intent(in) :: tiles
+      real(wp), allocatable :: inputs(:, :, :)
+      type(tile_view) :: view
+      integer :: tile
+
+      allocate (inputs(tiles%length, size(rows%inputs, 1), tiles%n_tiles))
+      do tile = 1, tiles%n_tiles
+         call fetch_tile(tiles, tile, view)
+         inputs(:, :, tile) = view%inputs
+      end do
+   end function inputs_of
+
+   function targets_of(tiles) result(targets)
+      type(tiled_rows), intent(in) :: tiles
+      real(wp), allocatable :: targets(:, :, :)
+      type(tile_view) :: view
+      integer :: tile
+
+      allocate (targets(tiles%length, size(rows%targets, 1), tiles%n_tiles))
+      do tile = 1, tiles%n_tiles
+         call fetch_tile(tiles, tile, view)
+         targets(:, :, tile) = view%targets
+      end do
+   end function targets_of
+
+   !> Tiles that are made when they are fetched are the same as kept ones, whichever thread made
+   !> them; and what is not finite is noticed.
+   subroutine test_made_again()
+      type(tiled_rows) :: kept, made
+      type(tile_view) :: view_kept, view_made
+      integer :: tile
+
+      call tile_rows(kernels, data, scales, order, 3, 3, kept, status)
+      call tile_rows(kernels, data, scales, order, 3, 1, made, status, keep=.false.)
+      call new_view(made, view_made, status)
+      call check(status == status_ok .and. made%n_tiles == kept%n_tiles, "as many tiles")
+      do tile = kept%n_tiles, 1, -1
+         call fetch_tile(kept, tile, view_kept)
+         call fetch_tile(made, tile, view_made)
+         call check(all(same(view_kept%inputs, view_made%inputs)) &
+            .and. all(same(view_kept%targets, view_made%targets)) &
+            .and. all(same(view_kept%weights, view_made%weights)) &
+            .and. all(view_kept%roles == view_made%roles), "made again or kept: the same tile")
+      end do
+      call check(view_made%finite, "finite")
+      rows%inputs(2, int(order(n/2))) = ieee_value(1.0_wp, ieee_positive_inf)
+      call fetch_tile(made, 1 + (n/2 - 1)/made%length, view_made)
+      call check(.not. view_made%finite, "not finite")
+      call fetch_tile(made, made%n_tiles, view_made)
+      call check(.not. view_made%finite, "which is not forgotten")
+   end subroutine test_made_again
+
+   !> A tile is an odd multiple of `lanes` long, at most `tile_size`, and little is padding.
+   subroutine test_lengths()
+      type(tiled_rows) :: some
+      integer :: m
+
+      do m = 1, n
+         call tile_rows(kernels, data, scales, order(:min(m, size(order))), 0, 1, some, status)
+         associate (rows_tiled => min(m, size(order)))
+            call check(modulo(some%length, 2*lanes) == lanes .and. some%length <= tile_size &
+               .and. some%length*some%n_tiles >= rows_tiled &
+               .and. some%length*some%n_tiles < rows_tiled + 2*lanes*some%n_tiles, &
+               "length of tiles")
+         end associate
+      end do
+   end subroutine test_lengths
+
    subroutine test_no_rows()
-      call tile_rows(data, scales, [integer(ip) ::], 0, tiles, status)
+      call tile_rows(kernels, data, scales, [integer(ip) ::], 0, 1, tiles, status)
       call check(status == status_ok .and. tiles%n_tiles == 0, "no rows, no tiles")
    end subroutine test_no_rows
 end program test_rows

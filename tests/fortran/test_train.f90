@@ -10,7 +10,8 @@ program test_train
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
    use fmdn_member, only: member_type, new_member
    use fmdn_mixture, only: full
-   use fmdn_rows, only: fit_scales, rows_to_train, scale_type, tile_rows, tiled_rows
+   use fmdn_rows, only: fetch_tile, fit_scales, rows_to_train, scale_type, tile_rows, tile_view, &
+      tiled_rows
    use fmdn_splits, only: role_training
    use fmdn_status, only: status_ok, stopped_failed, stopped_interrupted, stopped_max_iter, &
       stopped_not_yet, stopped_patience
@@ -23,6 +24,7 @@ program test_train
    type(member_type), target :: member
    type(row_store), target :: rows
    type(tiled_rows), target :: tiles
+   type(tile_view) :: view
    real(wp), allocatable :: parameters(:), history(:, :)
    integer(ip) :: outcome(n_outcome)
    integer(ip), volatile :: interrupt
@@ -52,7 +54,8 @@ contains
       rows = linear_rows(n, 3, 1, 1)
       member = new_member(3, [n_hidden], full, 1, 2, .true.)
       call fit_scales(data_of(rows, 1), scales)
-      call tile_rows(data_of(rows, 1), scales, rows_to_train(rows%roles), 0, tiles, status)
+      call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
+         tiles, status)
       if (status /= status_ok) error stop "no tiles"
       if (allocated(parameters)) deallocate (parameters)
       allocate (parameters(member%n_parameters), source=-99.0_wp)
@@ -78,7 +81,7 @@ contains
       real(wp) :: gradient(size(x))
       integer :: status
 
-      call new_loss_work(member, tiles%n_tiles, 1, work, status)
+      call new_loss_work(member, tiles, 1, work, status)
       call loss_and_gradient(kernels, member, x, tiles, fold, 0_ip, work, losses(1), losses(2), &
          gradient)
    end function losses_at
@@ -90,7 +93,7 @@ contains
 
       call prepare(1500, 6)
       call train(150, 50, 0.0_wp, 1)
-      call initial_parameters(member, tiles, fold, 1_ip, index, parameters)
+      call initial_parameters(member, tiles, view, fold, 1_ip, index, parameters)
       first = losses_at(parameters)
       call check(same(history(at_training_loss, 0), first(1)) .and. &
          same(history(at_monitor_loss, 0), first(2)), "history begins at the start")
@@ -149,7 +152,7 @@ contains
       call check(outcome(at_reason) == stopped_max_iter .and. outcome(at_iterations) == 0, &
          "no iterations")
       allocate (start, mold=parameters)
-      call initial_parameters(member, tiles, fold, 1_ip, index, start)
+      call initial_parameters(member, tiles, view, fold, 1_ip, index, start)
       call check(all(same(parameters, start)), "no iterations leave the start")
 
       ! Without patience it goes on, and still keeps the best.
@@ -229,7 +232,8 @@ contains
       call ieee_get_halting_mode(ieee_all, halting)
       call ieee_set_halting_mode(ieee_all, .false.)
       call prepare(120, 12)
-      tiles%targets(1, 1, 1) = 1e200_wp
+      call fetch_tile(tiles, 1, view)
+      view%targets(1, 1) = 1e200_wp
       tiles%roles(1, 1) = role_training
       call train(10, 50, 0.0_wp, 1)
       call ieee_set_flag(ieee_all, .false.)
