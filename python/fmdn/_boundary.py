@@ -32,7 +32,8 @@ HISTORY = (
     "seconds",
 )
 NO_FOLD, MONITOR, TRAINING = 0, -1, -2  # roles of rows that are in no fold
-OUT_OF_MEMORY, INTERRUPTED, CANNOT_OPEN, CANNOT_WRITE = 2, 3, 8, 9  # status codes
+OUT_OF_MEMORY, INTERRUPTED, NOT_FINITE = 2, 3, 4  # status codes
+CANNOT_OPEN, CANNOT_WRITE = 8, 9
 STOPPED_INTERRUPTED, STOPPED_FAILED, STOPPED_OUT_OF_MEMORY = 6, 7, 8
 
 
@@ -325,8 +326,8 @@ def loss_gradient(
     gradient : ndarray
         With respect to the member's parameters.
     """
-    inputs = check_rows("inputs", inputs)
-    targets = check_rows("targets", targets)
+    inputs = check_rows("inputs", inputs, finite=False)
+    targets = check_rows("targets", targets, finite=False)
     weights = np.ones(len(inputs))
     if sample_weight is not None:
         weights = check_array("sample_weight", sample_weight, (1,))
@@ -342,19 +343,26 @@ def loss_gradient(
         count_threads(n_threads),
         gradient,
     )
+    if status == NOT_FINITE:
+        check_rows("inputs", inputs)
+        check_rows("targets", targets)
     check_status(status)
     return loss, gradient
 
 
 def posterior(
-    layout: Array, parameters: Array, inputs: Array, n_threads: int
+    layout: Array,
+    parameters: Array,
+    inputs: Array,
+    n_targets: int,
+    n_kernels: int,
+    n_threads: int,
 ) -> tuple[Array, Array, Array]:
     """Weights (n, K), means (n, K, c) and factors (n, K, c, c) of all rows."""
-    sizes = describe(layout, parameters)
-    n, c, k = len(inputs), sizes.n_targets, sizes.n_kernels
-    weights = np.zeros((n, k))
-    means = np.zeros((n, k, c))
-    factors = np.zeros((n, k, c, c))
+    n, k, c = len(inputs), n_kernels, n_targets
+    weights = np.empty((n, k))
+    means = np.empty((n, k, c))
+    factors = np.empty((n, k, c, c))
     check_status(
         _core.fmdn_posterior(
             layout,

@@ -25,13 +25,12 @@ def _mixture_1d(weights: Array, means: Array, factors: Array) -> tuple[Array, ..
 def mixture_log_density(
     weights: Array, means: Array, factors: Array, points: Array
 ) -> Array:
-    """log p at points (n, m, c): (n, m)."""
-    log_p = np.zeros(points.shape[:2])
-    points = np.ascontiguousarray(points)
+    """log p at points (n, m, c), or (1, m, c) common to all: (n, m)."""
+    log_p = np.empty((len(weights), points.shape[1]))
     check_status(
         _core.fmdn_mixture_log_density(
             *_mixture(weights, means, factors),
-            points.T,
+            np.ascontiguousarray(points).T,
             count_threads(),
             log_p.T,
         )
@@ -42,13 +41,12 @@ def mixture_log_density(
 def mixture_cdf(
     weights: Array, means: Array, factors: Array, points: Array, above: bool
 ) -> Array:
-    """Probability below (or above) points (n, m), one target: (n, m)."""
-    p = np.zeros(points.shape)
-    points = np.ascontiguousarray(points)
+    """Probability below (or above) points (n, m), one target, or (1, m): (n, m)."""
+    p = np.empty((len(weights), points.shape[1]))
     check_status(
         _core.fmdn_mixture_cdf(
             *_mixture_1d(weights, means, factors),
-            points.T,
+            np.ascontiguousarray(points).T,
             int(above),
             count_threads(),
             p.T,
@@ -59,7 +57,7 @@ def mixture_cdf(
 
 def mixture_quantile(weights: Array, means: Array, factors: Array, q: Array) -> Array:
     """Quantiles at probabilities q (m,), one target: (n, m)."""
-    x = np.zeros((len(weights), q.size))
+    x = np.empty((len(weights), q.size))
     check_status(
         _core.fmdn_mixture_quantile(
             *_mixture_1d(weights, means, factors), q, count_threads(), x.T

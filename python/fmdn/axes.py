@@ -137,7 +137,7 @@ class Axes:
         return self._out(values.reshape(len(values), *shape))[()]
 
     def _points(self, x) -> tuple[np.ndarray, tuple[int, ...]]:
-        """Points (n, m, c), and the shape of those of one observation."""
+        """Points (n, m, c), or common ones (1, m, c), and the shape for users."""
         points = np.asarray(x, dtype=float)
         if np.isnan(points).any():
             raise ValueError("x contains NaN")
@@ -155,9 +155,9 @@ class Axes:
             raise ValueError(
                 f"x of shape {np.shape(x)} does not broadcast against {n} observations"
             )
-        shape = shape[-1:]
-        points = points.reshape(1, -1, c) if points.ndim < 3 else points
-        return np.broadcast_to(points, (n, points.shape[1], c)), shape
+        if points.ndim < 3:
+            points = points.reshape(1, -1, c)
+        return points, shape[-1:]
 
     def _index(self, name: str) -> int:
         if name not in self.target_names:

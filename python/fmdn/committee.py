@@ -227,19 +227,19 @@ class Committee(Estimator):
         """
         self._require_fit()
         rows = self._check_inputs(inputs, (1, 2))
-        single = rows.ndim == 1
-        rows = np.atleast_2d(rows)
         weights, means, factors = _boundary.posterior(
             self.layout_,
             self.parameters_,
-            rows,
+            rows.reshape(-1, self.n_features_in_),
+            self.n_targets_,
+            sum(self._kernels),
             count_threads(self.n_threads),
         )
         return Mixture(
             weights,
             means,
             factors,
-            single=single,
+            single=rows.ndim == 1,
             one_target_axis=self._one_target_axis,
             target_names=self.target_names_,
             member_kernels=self._kernels,
@@ -313,7 +313,8 @@ class Committee(Estimator):
                 f"X has {rows.shape[-1]} features, but {type(self).__name__} is "
                 f"expecting {self.n_features_in_} features as input"
             )
-        check_rows("inputs", np.atleast_2d(rows))
+        if rows.size == 0:
+            check_rows("inputs", rows)  # says what is missing
         return rows
 
     # --- Files ---------------------------------------------------------------------

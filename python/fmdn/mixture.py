@@ -56,7 +56,9 @@ class Mixture(Axes):
         # So far out that nothing is left; yet no sum or product overflows.
         points = np.clip(points, -1e150, 1e150)
         log_p = _boundary.mixture_log_density(*self._kernels, points)
-        return self._values(np.where(finite, log_p, -np.inf), shape)
+        if not finite.all():
+            log_p = np.where(finite, log_p, -np.inf)
+        return self._values(log_p, shape)
 
     def pdf(self, x) -> np.ndarray:
         """Density at points, as for `logpdf`."""
@@ -111,7 +113,8 @@ class Mixture(Axes):
         """Bounds with equal probabilities outside: (low, high)."""
         self._require_confidence(confidence)
         tail = (1 - confidence) / 2
-        return self.quantile(tail), self.quantile(1 - tail)
+        bounds = self.quantile([tail, 1 - tail])
+        return bounds[..., 0], bounds[..., 1]
 
     def hpd(self, confidence=0.9) -> np.ndarray:
         """Region of highest density, as disjoint intervals.

@@ -136,6 +136,41 @@ def test_joint_density_integrates_to_one(seed):
     np.testing.assert_allclose(marginal, post.marginal("x").pdf(side), atol=1e-7)
 
 
+def many_normals(n, n_kernels, seed=0):
+    rng = np.random.default_rng(seed)
+    return mixture_of(
+        rng.dirichlet(np.ones(n_kernels), size=n),
+        rng.normal(size=(n, n_kernels, 1)),
+        rng.uniform(0.5, 20, size=(n, n_kernels, 1, 1)),
+        single=False,
+    )
+
+
+@pytest.mark.parametrize("answer", ["logpdf", "pdf", "cdf", "sf", "quantile"])
+def test_answers_do_not_depend_on_company_or_threads(monkeypatch, answer):
+    """Enough of them for two threads; points alone, together and for each."""
+    post = many_normals(40, 37)
+    x = np.linspace(0, 1, 67) if answer == "quantile" else np.linspace(-4, 4, 67)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    together = getattr(post, answer)(x)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    np.testing.assert_array_equal(getattr(post, answer)(x), together)
+    for k in (0, 39):
+        alone = [getattr(post[k], answer)(point) for point in x]
+        np.testing.assert_array_equal(alone, together[k])
+    if answer != "quantile":
+        own = getattr(post, answer)(np.tile(x, (40, 1)))
+        np.testing.assert_array_equal(own, together)
+
+
+def test_infinite_points_are_nowhere():
+    post = many_normals(3, 5)
+    x = [-np.inf, 0.0, np.inf]
+    log_p = post.logpdf(x)
+    assert np.isneginf(log_p[:, [0, 2]]).all() and np.isfinite(log_p[:, 1]).all()
+    np.testing.assert_allclose(post.cdf(x)[:, [0, 2]], [[0, 1]] * 3, rtol=1e-14)
+
+
 # --- Marginals and conditionals -------------------------------------------------------
 
 

@@ -166,6 +166,20 @@ def test_posterior(shape, seed):
         assert posterior[i].logpdf(at) == pytest.approx(expected, rel=1e-10, abs=1e-10)
 
 
+@few
+@given(shape=shapes, n=st.integers(2, 40), seed=seeds)
+def test_one_row_or_many_the_same_bits(shape, n, seed):
+    layout, parameters, view = random_committee(shape, seed)
+    inputs, _ = random_rows(view, n, seed)
+    committee = committee_of(layout, parameters)
+    many = committee.posterior(inputs)
+    for i, row in enumerate(inputs):
+        one = committee.posterior(row)
+        np.testing.assert_array_equal(one.weights, many.weights[i])
+        np.testing.assert_array_equal(one.means, many.means[i])
+        np.testing.assert_array_equal(one.covariances, many.covariances[i])
+
+
 @pytest.mark.parametrize("n", [127, 128, 129, 700])
 def test_many_rows(n):
     """Across the edges of tiles, on one thread and on two."""
