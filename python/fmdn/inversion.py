@@ -11,6 +11,7 @@ from .committee import Committee
 from .noise import GaussianNoise
 from .priors import Prior
 from .simulation import Samples
+from .tables import Table
 
 
 class Inversion:
@@ -253,31 +254,22 @@ class SummaryRow(NamedTuple):
     gain: float
 
 
-class Summary(list):
+class Summary(Table):
     """Rows of a summary, printed as a table."""
 
-    def __str__(self):
-        """Return the table as aligned text."""
+    texts = "target", "unit"
+
+    def cells(self):
+        """Give the lines; numbers with the digits that the interval leaves sense."""
         several = any(row.observation for row in self)
-        head = ["target", "unit", *["no."] * several, "median", "low", "high", "gain"]
-        lines = [head]
+        yield ["target", "unit", *["no."] * several, "median", "low", "high", "gain"]
         for row in self:
             spread = abs(row.high - row.low) or 1.0
             digits = int(np.clip(2 - np.floor(np.log10(spread)), 0, 12))
             numbers = [f"{x:.{digits}f}" for x in (row.median, row.low, row.high)]
             gain = "" if np.isnan(row.gain) else f"{row.gain:.2f} nat"
             number = [str(row.observation)] * several
-            lines.append([row.target, row.unit, *number, *numbers, gain])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(width) if j < 2 else cell.rjust(width)
-                for j, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        )
-
-    __repr__ = __str__
+            yield [row.target, row.unit, *number, *numbers, gain]
 
 
 def load(path):

@@ -4,6 +4,8 @@ Lines differ in weight and dash as well as in colour, so that they can be told a
 in grey.
 """
 
+from textwrap import fill
+
 import numpy as np
 
 POSTERIOR = "#0b4f8a"
@@ -64,6 +66,8 @@ def plot_posterior(
         ax.axvline(truth, color="black", lw=1.1, ls=":", label="truth", zorder=3)
         ax.plot(truth, 0, marker="^", ms=8, color="black", clip_on=False, zorder=4)
     ax.set_xlabel(f"{name} ({unit})" if unit else name)
+    description = getattr(prior, "description", "")
+    ax.set_title(fill(description, 40), loc="left", fontsize="small")
     ax.set_ylabel(f"probability density (1/{unit})" if unit else "probability density")
     ax.set_xlim(x[0], x[-1])
     # the committee sets the scale: a member or the prior may have a far higher peak

@@ -1,5 +1,6 @@
 """Priors: draws, densities and refusals."""
 
+import json
 import math
 import pickle
 import subprocess
@@ -7,10 +8,10 @@ import sys
 
 import numpy as np
 import pytest
-from fmdn import LogUniform, Normal, Prior, Uniform
+from fmdn import LogUniform, Normal, Parameter, Prior, TruncatedNormal, Uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 KINDS = {
     "uniform": Uniform(-3, 4.5),
@@ -18,6 +19,7 @@ KINDS = {
     "log_uniform": LogUniform(1e-3, 50),
     "gamma": stats.gamma(3, scale=4),
     "truncated": stats.truncnorm(-1, 2, loc=5, scale=3),
+    "one_sided": TruncatedNormal(10, 4, low=6),
 }
 PRIOR = Prior(**KINDS)
 
@@ -68,7 +70,7 @@ def test_parameters_and_seeds_are_independent():
     n = 20_000
     ranks = [stats.rankdata(c) for s in (0, 1) for c in PRIOR.sample(n, seed=s).T]
     correlation = np.corrcoef(ranks) - np.eye(len(ranks))
-    assert np.abs(correlation).max() < 4.5 / math.sqrt(n)  # 45 pairs
+    assert np.abs(correlation).max() < 4.5 / math.sqrt(n)  # 66 pairs
     following = PRIOR.sample(n)
     for column in following.T:
         assert abs(stats.spearmanr(column[:-1], column[1:])[0]) < 4 / math.sqrt(n)
@@ -97,7 +99,17 @@ def test_densities_are_those_of_the_text_book():
     np.testing.assert_allclose(LogUniform(0.5, 10).logpdf(x), expected, rtol=1e-14)
 
 
-@pytest.mark.parametrize("one", [Uniform(-3, 4.5), Normal(10, 3), LogUniform(0.1, 50)])
+@pytest.mark.parametrize(
+    "one",
+    [
+        Uniform(-3, 4.5),
+        Normal(10, 3),
+        LogUniform(0.1, 50),
+        TruncatedNormal(10, 4, 6, 11),
+        Parameter(stats.gamma(3, scale=4)),
+    ],
+    ids=repr,
+)
 def test_functions_of_a_distribution_agree(one):
     low, high = one.ppf(np.array([1e-12, 1 - 1e-12]))
 
@@ -114,32 +126,117 @@ def test_functions_of_a_distribution_agree(one):
     assert one.median() == one.ppf(0.5)
 
 
+def test_far_in_a_tail():
+    """The upper tail beyond 8 sd, against its closed forms."""
+    one = TruncatedNormal(0, 1, low=8)
+    log_tail = special.log_ndtr(-8.0)
+    x = np.array([8.001, 8.1, 9.0, 12.0])
+    log_density = -0.5 * x**2 - 0.5 * math.log(2 * math.pi) - log_tail
+    np.testing.assert_allclose(one.logpdf(x), log_density, atol=1e-10, rtol=0)
+    log_above = special.log_ndtr(-x) - log_tail
+    np.testing.assert_allclose(one.sf(x), np.exp(log_above), rtol=1e-10)
+    np.testing.assert_allclose(one.cdf(x), -np.expm1(log_above), atol=1e-10, rtol=0)
+    # by arithmetic of 60 digits
+    expected = [8.000123192649347, 8.0849110073915441, 8.8106527609207642]
+    found = one.ppf(np.array([0.001, 0.5, 0.999]))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    mean = math.exp(-32 - 0.5 * math.log(2 * math.pi) - log_tail)
+    assert one.mean() == pytest.approx(mean, rel=1e-13)
+    mirrored = TruncatedNormal(0, 1, high=-8)
+    np.testing.assert_allclose(mirrored.sf(-found), [0.001, 0.5, 0.999], atol=1e-10)
+    shifted = TruncatedNormal(100, 0.1, low=100.8)
+    np.testing.assert_allclose(shifted.ppf(0.5), 100.80849110073915, rtol=1e-14)
+
+
+@pytest.mark.parametrize("low", [-2.0, 0.3, 40.0])
+def test_a_narrow_interval_is_almost_uniform(low):
+    one = TruncatedNormal(0, 1, low, low + 1e-7)
+    # the density changes by a factor of exp(-low * 1e-7) over the interval
+    assert one.mean() - low == pytest.approx(0.5e-7, rel=1e-5)
+    assert one.std() == pytest.approx(1e-7 / math.sqrt(12), rel=1e-5)
+
+
+@pytest.mark.parametrize("one", [TruncatedNormal(3, 2, 1), TruncatedNormal(0, 1)])
+def test_moments_of_a_truncated_normal(one):
+    exact = stats.truncnorm((one.low - one.centre) / one.sd, np.inf)
+    assert one.mean() == pytest.approx(one.centre + one.sd * exact.mean(), rel=1e-12)
+    assert one.std() == pytest.approx(one.sd * exact.std(), rel=1e-12)
+
+
 def test_joint_density_is_the_product():
     models = PRIOR.sample(5)
     expected = sum(KINDS[k].logpdf(models[:, j]) for j, k in enumerate(KINDS))
     np.testing.assert_array_equal(PRIOR.logpdf(models), expected)
     assert PRIOR.logpdf(models[0]) == expected[0]
     models[2, 0] = 4.6
-    assert (PRIOR.logpdf(models) == -np.inf).tolist() == [False] * 2 + [True] + [
-        False
-    ] * 2
+    outside = PRIOR.logpdf(models) == -np.inf
+    assert outside.tolist() == [False, False, True, False, False]
 
 
 def test_what_a_prior_knows():
     prior = Prior(
         strike=Uniform(0, 360, period=360, unit="degrees"),
         depth=stats.gamma(3, scale=4),
-        size=LogUniform(1, 30, unit="km"),
+        size=LogUniform(1, 30, unit="km", description="of the fault"),
+        rake=Parameter(stats.vonmises(2), unit="rad", period=2 * math.pi),
     )
-    assert prior.names == tuple(prior) == ("strike", "depth", "size")
-    assert len(prior) == 3 and "depth" in prior
-    assert prior.periods == (360, None, None)
-    assert prior.units == ("degrees", "", "km")
-    np.testing.assert_array_equal(prior.bounds, [[0, 360], [0, np.inf], [1, 30]])
-    again = pickle.loads(pickle.dumps(prior))
-    np.testing.assert_array_equal(again.sample(4, seed=2), prior.sample(4, seed=2))
+    assert prior.names == tuple(prior) == ("strike", "depth", "size", "rake")
+    assert len(prior) == 4 and "depth" in prior
+    assert prior.periods == (360, None, None, 2 * math.pi)
+    assert prior.units == ("degrees", "", "km", "rad")
+    assert prior.descriptions == ("", "", "of the fault", "")
+    np.testing.assert_array_equal(prior.bounds[:3], [[0, 360], [0, np.inf], [1, 30]])
     with pytest.raises(KeyError, match="'dip'.*strike, depth, size"):
         prior["dip"]
+    with pytest.raises(KeyError, match="no joint distribution.*there is none"):
+        prior["strike", "depth"]
+    assert repr(prior["strike"]) == "Uniform(0, 360, unit='degrees', period=360)"
+    assert repr(prior["depth"]) == "Parameter(gamma(3, scale=4))"
+    line = prior.summary()[2]
+    assert line[:4] == ("size", "LogUniform", "km", 1.0)
+    text = str(prior.summary())
+    assert len(text.splitlines()) == 5 and text.splitlines()[3].endswith("of the fault")
+
+
+CHANGED = [
+    {"uniform": Uniform(-3, 4.25)},
+    {"uniform": Uniform(-3, 4.5, unit="m")},
+    {"uniform": Uniform(-3, 4.5, period=9)},
+    {"normal": TruncatedNormal(10, 0.3)},
+    {"gamma": stats.gamma(3, scale=4.5)},
+    {"gamma": stats.gamma(3, 4)},
+    {"gamma": stats.lognorm(3, scale=4)},
+    {"one_sided": TruncatedNormal(10, 4, low=6, high=100)},
+]
+
+
+@pytest.mark.parametrize("change", CHANGED, ids=str)
+def test_a_record_tells_priors_apart(change):
+    again = pickle.loads(pickle.dumps(PRIOR))
+    assert again == PRIOR and again.describe() == PRIOR.describe()
+    np.testing.assert_array_equal(again.sample(4, seed=2), PRIOR.sample(4, seed=2))
+    assert json.loads(json.dumps(PRIOR.describe(), allow_nan=False)) == PRIOR.describe()
+    other = Prior(**(KINDS | change))
+    assert other != PRIOR
+    pairs = zip(other.describe(), PRIOR.describe(), strict=True)
+    different = [one != two for one, two in pairs]
+    assert different == [name in change for name in KINDS]
+
+
+def test_order_matters():
+    assert Prior(**dict(reversed(KINDS.items()))) != PRIOR
+    one, same, other = Normal(1, 2), Normal(1.0, 2), Normal(1, 3)
+    assert one == same and hash(one) == hash(same) and one != other
+
+
+def test_distributions_of_unknown_inside_are_told_apart():
+    histograms = [
+        Prior(m=stats.rv_histogram((counts, [0, 1, 2]))())
+        for counts in ([1, 2], [1, 2], [2, 1])
+    ]
+    assert histograms[0] == histograms[1] != histograms[2]
+    (described,) = histograms[0].describe()
+    assert described["kind"].endswith("rv_histogram")
 
 
 @pytest.mark.parametrize(
@@ -162,12 +259,30 @@ def test_what_a_prior_knows():
         (lambda: Prior(m=stats.poisson(3)), TypeError, "'m' must be Uniform.*logpdf"),
         (lambda: Prior(m=stats.norm([0, 1])), ValueError, "'m' is no distribution of"),
         (lambda: Prior(m=stats.norm(0, -1)), ValueError, "'m' is no distribution of"),
-        (lambda: PRIOR.sample(-1), ValueError, "n must not be negative"),
-        (lambda: PRIOR.sample(1.5), TypeError, "n must be a whole number"),
-        (lambda: PRIOR.sample(1, seed=None), TypeError, "seed must be a whole number"),
-        (lambda: PRIOR.sample(1, start=-1), ValueError, "start must not be negative"),
-        (lambda: PRIOR.logpdf([1.0, 2.0]), ValueError, "models must have 5 columns"),
-        (lambda: PRIOR.logpdf(1.0), ValueError, "models must have 5 columns"),
+        (lambda: Uniform(0, 1, description=3), TypeError, "description must be a text"),
+        (lambda: LogUniform(1, 9, period=2), ValueError, "LogUniform: period 2 is"),
+        (lambda: TruncatedNormal(0, -1), ValueError, "TruncatedNormal: sd must be pos"),
+        (lambda: TruncatedNormal(0, 1, 2, 1), ValueError, "low must be below high"),
+        (lambda: TruncatedNormal(0, 1, np.nan), ValueError, "low must be finite"),
+        (lambda: TruncatedNormal(np.inf, 1), ValueError, "centre must be finite"),
+        (lambda: TruncatedNormal(0, 1, 1e5), ValueError, "100000 sd away from the"),
+        (lambda: Parameter(stats.gamma), TypeError, "Parameter needs a distribution"),
+        (lambda: Parameter(Normal(0, 1)), TypeError, "takes unit, period and descr"),
+        (lambda: Prior([("m", Normal(0, 1))]), TypeError, "{name: distribution}"),
+        (lambda: Prior({3: Normal(0, 1)}), TypeError, "name or a tuple of names"),
+        (lambda: Prior({(): Normal(0, 1)}), TypeError, "name or a tuple of names"),
+        (lambda: Prior({"": Normal(0, 1)}), TypeError, "name or a tuple of names"),
+        (
+            lambda: Prior({"m": Normal(0, 1)}, m=Normal(0, 1)),
+            ValueError,
+            "'m' is there twice",
+        ),
+        (lambda: PRIOR.sample(-1), ValueError, "n must be at least 0, got -1"),
+        (lambda: PRIOR.sample(1.5), TypeError, "n must be an integer, got 1.5"),
+        (lambda: PRIOR.sample(1, seed=None), TypeError, "seed must be an integer"),
+        (lambda: PRIOR.sample(1, start=-1), ValueError, "start must be at least 0"),
+        (lambda: PRIOR.logpdf([1.0, 2.0]), ValueError, "models must have 6 columns"),
+        (lambda: PRIOR.logpdf(1.0), ValueError, "models must have 6 columns"),
     ],
 )
 def test_refusals(make, error, message):
