@@ -9,24 +9,38 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._boundary import loss_gradient as loss_gradient
     from .committee import Committee as Committee
+    from .distributions import LogUniform as LogUniform
+    from .distributions import Normal as Normal
+    from .distributions import TruncatedNormal as TruncatedNormal
+    from .distributions import Uniform as Uniform
+    from .draws import GivenModels as GivenModels
     from .inversion import Inversion as Inversion
     from .inversion import load as load
+    from .joint import MultivariateNormal as MultivariateNormal
     from .mixture import Mixture as Mixture
     from .noise import GaussianNoise as GaussianNoise
-    from .priors import LogUniform as LogUniform
-    from .priors import Normal as Normal
+    from .parameter import Parameter as Parameter
     from .priors import Prior as Prior
-    from .priors import Uniform as Uniform
-    from .simulation import Samples as Samples
+    from .program import Columns as Columns
+    from .program import Program as Program
+    from .samples import Samples as Samples
     from .simulation import simulate as simulate
+    from .store import open_samples as open_samples
 
 _HOME = {
     "Prior": "priors",
-    "Uniform": "priors",
-    "Normal": "priors",
-    "LogUniform": "priors",
+    "Uniform": "distributions",
+    "Normal": "distributions",
+    "LogUniform": "distributions",
+    "TruncatedNormal": "distributions",
+    "Parameter": "parameter",
+    "MultivariateNormal": "joint",
+    "GivenModels": "draws",
     "simulate": "simulation",
-    "Samples": "simulation",
+    "Program": "program",
+    "Columns": "program",
+    "open_samples": "store",
+    "Samples": "samples",
     "GaussianNoise": "noise",
     "Committee": "committee",
     "Mixture": "mixture",
