@@ -7,7 +7,7 @@ module fmdn_fit
    use fmdn_layout, only: block_view, find_block, input_scale_block, member_weights_block, &
       target_scale_block
    use fmdn_loss, only: example_losses, is_raised, loss_cap, new_tile_work, tile_work
-   use fmdn_rows, only: data_set, fetch_tile, fit_scales, rows_to_train, rows_to_weigh, &
+   use fmdn_rows, only: data_set, fetch_tile, fit_scales, new_view, rows_to_train, rows_to_weigh, &
       scale_type, tile_rows, tiled_rows
    use fmdn_splits, only: fold_of, role_monitor
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_ok, &
@@ -86,8 +86,8 @@ contains
       status = status_ok
       kernels = processor_kernels()
       noisy = any(data%noise_sd > 0)
-      if (.not. noisy) call tile_rows(kernels, data, view%scales, order, 0, n_threads, common, &
-         status)
+      if (.not. noisy) call tile_rows(kernels, data, view%scales, order, 0, n_threads, &
+         options%most_kept, common, status)
       if (status /= status_ok) return
       side_by_side = last - first + 1
       if (size(order) >= 4*n_threads*tile_size) then
@@ -114,7 +114,7 @@ contains
             call train_on(common, k, threads)
             return
          end if
-         call tile_rows(kernels, data, view%scales, order, k, threads, own, failure)
+         call tile_rows(kernels, data, view%scales, order, k, threads, huge(1_ip), own, failure)
          if (failure == status_ok) then
             call train_on(own, k, threads)
          else
@@ -163,7 +163,7 @@ contains
          order = pack([(i, i=1, size(data%roles, kind=ip))], data%roles == role_monitor)
       end if
       kernels = processor_kernels()
-      call tile_rows(kernels, data, view%scales, order, 0, n_threads, tiles, status)
+      call tile_rows(kernels, data, view%scales, order, 0, n_threads, 0_ip, tiles, status)
       if (status /= status_ok) return
       total = sum(tiles%weights)
       !$omp parallel do num_threads(n_threads) schedule(dynamic, 1) default(none) &
@@ -171,6 +171,7 @@ contains
       !$omp reduction(max: status)
       do k = 1, size(view%members)
          call new_tile_work(view%members(k), tiles%length, work, failure)
+         if (failure == status_ok) call new_view(tiles, work%tile, failure)
          status = max(status, failure)
          do tile = 1, merge(tiles%n_tiles, 0, failure == status_ok)
             call fetch_tile(tiles, tile, work%tile)

@@ -224,8 +224,8 @@ contains
       associate (this => view%members(member))
          if (n_gradient /= this%n_parameters) return
          kernels = processor_kernels()
-         call tile_rows(kernels, data, view%scales, rows_to_train(roles), 0, n_threads, tiles, &
-            status, keep=.false.)
+         call tile_rows(kernels, data, view%scales, rows_to_train(roles), 0, n_threads, 0_ip, &
+            tiles, status)
          if (status /= status_ok) return
          call new_loss_work(this, tiles, n_threads, work, status)
          if (status /= status_ok) return

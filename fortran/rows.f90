@@ -55,9 +55,6 @@ module fmdn_rows
       logical :: finite = .true. !! were all numbers, in the tiles that were made for this view?
    end type tile_view
 
-   !> Numbers that tiles may take to be kept: a quarter of a gigabyte.
-   integer(ip), parameter :: most_kept = 2_ip**25
-
 contains
 
    !> Rows that train or monitor some member, sorted by role.
@@ -109,16 +106,17 @@ contains
    end subroutine fit_scales
 
    !> The rows in `order`, standardised, in tiles. Noise for `member`: its own for rows that train
-   !> it, the draw common to all members for the others. `keep`: false where each tile is used once.
-   subroutine tile_rows(kernels, data, scales, order, member, n_threads, tiles, status, keep)
+   !> it, the draw common to all members for the others. Tiles are kept where they are no more than
+   !> `most_kept` numbers.
+   subroutine tile_rows(kernels, data, scales, order, member, n_threads, most_kept, tiles, status)
       type(kernel_set), intent(in) :: kernels
       type(data_set), intent(in) :: data
       type(scale_type), intent(in) :: scales
       integer(ip), intent(in) :: order(:)
       integer, intent(in) :: member, n_threads
+      integer(ip), intent(in) :: most_kept
       type(tiled_rows), intent(out), target :: tiles
       integer, intent(out) :: status
-      logical, intent(in), optional :: keep
       type(tile_view) :: view
       integer(ip) :: first, last
       integer :: tile, failure
@@ -129,7 +127,6 @@ contains
       tiles%member = member
       call tile_lengths(size(order, kind=ip), tiles%n_tiles, tiles%length)
       tiles%kept = tile_numbers(tiles)*tiles%n_tiles <= most_kept
-      if (present(keep)) tiles%kept = keep
       ! allow(C182): whichever of these fails
       allocate (tiles%weights(tiles%length, tiles%n_tiles), &
          tiles%roles(tiles%length, tiles%n_tiles), &

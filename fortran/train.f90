@@ -29,6 +29,9 @@ module fmdn_train
       integer :: max_iter = 1000
       integer :: patience = 50 !! iterations without a better monitor loss; zero: never stop for it
       integer(ip) :: seed = 0
+      !> Standardised rows are kept where they are no more numbers than these (a quarter of a
+      !> gigabyte), else made in every pass, which takes up to a third longer.
+      integer(ip) :: most_kept = 2_ip**25
    end type training_options
 
    !> Less than this is no improvement of the monitor loss, in nats.

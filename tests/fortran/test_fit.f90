@@ -35,20 +35,24 @@ program test_fit
 contains
 
    !> Train members one after the other in the order given, or all at once.
-   subroutine train(n_threads, order)
+   subroutine train(n_threads, order, most_kept)
       integer, intent(in) :: n_threads
       integer, intent(in), optional :: order(:)
+      integer(ip), intent(in), optional :: most_kept
+      type(training_options) :: options
       integer :: i
 
       call start()
+      options = training_options(max_iter, 50, 5_ip)
+      if (present(most_kept)) options%most_kept = most_kept
       if (present(order)) then
          do i = 1, size(order)
             call train_members(data_of(rows, 5), layout, parameters, order(i), order(i), &
-               training_options(max_iter, 50, 5_ip), n_threads, 0_ip, history, outcome, status)
+               options, n_threads, 0_ip, history, outcome, status)
          end do
       else
          call train_members(data_of(rows, 5), layout, parameters, 1, n_members, &
-            training_options(max_iter, 50, 5_ip), n_threads, 0_ip, history, outcome, status)
+            options, n_threads, 0_ip, history, outcome, status)
       end if
       if (status /= status_ok) error stop "not trained"
    end subroutine train
@@ -77,6 +81,8 @@ contains
       call check(all(same(history(:5, :, :), expected_history)), "and the same history")
       call train(2, [3, 1, 4, 2])
       call check(all(same(parameters, expected)), "one by one, the same bits")
+      call train(2, most_kept=0_ip)
+      call check(all(same(parameters, expected)), "rows standardised in every pass, the same bits")
    end subroutine test_training
 
    subroutine test_training_with_noise()

@@ -38,7 +38,7 @@ contains
 
       call fit_scales(data_of(rows, 1), scales)
       call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
-         tiles, status)
+         huge(1_ip), tiles, status)
       if (status /= status_ok) error stop "no tiles"
    end function tiles_of
 

@@ -40,7 +40,7 @@ contains
       call fit_scales(data_of(rows, 1), scales)
       if (present(given)) scales = given
       call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
-         tiles, status)
+         huge(1_ip), tiles, status)
       if (status /= status_ok) error stop "no tiles"
    end function tiles_of
 
@@ -150,7 +150,7 @@ contains
       allocate (gradient, mold=parameters)
       call fit_scales(data_of(rows, 1), scales)
       call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
-         tiles, status)
+         huge(1_ip), tiles, status)
       sums = 0
       call new_tile_work(member, tiles%length, work, status)
       do tile = 1, tiles%n_tiles
@@ -289,7 +289,7 @@ contains
       allocate (gradient, mold=parameters)
       call fit_scales(data_of(rows, 1), scales)
       call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
-         tiles, status)
+         huge(1_ip), tiles, status)
       call new_loss_work(member, tiles, 2, work, status)
       call loss_and_gradient(kernels, member, parameters, tiles, 1, 1_ip, work, training, monitor, &
          gradient)

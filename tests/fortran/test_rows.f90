@@ -89,7 +89,7 @@ contains
 
       order = rows_to_train(rows%roles)
       rows%weights = [(1 + modulo(i, 3)/2.0_wp, i=1, n)]
-      call tile_rows(kernels, data, scales, order, 0, 1, tiles, status)
+      call tile_rows(kernels, data, scales, order, 0, 1, huge(1_ip), tiles, status)
       call check(status == status_ok, "tiled")
       call check(tiles%n_tiles == (size(order) + tile_size - 1)/tile_size, "number of tiles")
       right = .true.
@@ -128,10 +128,10 @@ contains
       integer :: m
 
       data%noise_sd = [0.5_wp, 0.0_wp, 2.0_wp]
-      call tile_rows(kernels, data, scales, order, 1, 1, first, status)
-      call tile_rows(kernels, data, scales, order, 1, 1, second, status)
+      call tile_rows(kernels, data, scales, order, 1, 1, huge(1_ip), first, status)
+      call tile_rows(kernels, data, scales, order, 1, 1, huge(1_ip), second, status)
       call check(all(same(inputs_of(first), inputs_of(second))), "the same member, the same noise")
-      call tile_rows(kernels, data, scales, order, 2, 1, second, status)
+      call tile_rows(kernels, data, scales, order, 2, 1, huge(1_ip), second, status)
       inputs = inputs_of(first)
       noise_free = inputs_of(tiles)
       call check(all(same(inputs(:, 2, :), noise_free(:, 2, :))), "no noise where sd is 0")
@@ -154,7 +154,7 @@ contains
             "inputs have independent noise")
       end associate
 
-      call tile_rows(kernels, data, scales, order, 11, 1, second, status) ! as member 1
+      call tile_rows(kernels, data, scales, order, 11, 1, huge(1_ip), second, status) ! as member 1
       noise_2(:m) = noise_of(second, 3, order)
       monitors_both(:m) = monitors(rows%roles(order), fold_of(1, 10))
       call check(maxval(abs(noise_1 - noise_2), mask=monitors_both) <= 0, &
@@ -162,7 +162,7 @@ contains
       call check(any(abs(noise_1 - noise_2) > 0), "but not for those that train")
 
       ! The noise of a row is its own, whatever other rows are tiled with it.
-      call tile_rows(kernels, data, scales, order(301:310), 11, 1, second, status)
+      call tile_rows(kernels, data, scales, order(301:310), 11, 1, huge(1_ip), second, status)
       call check(maxval(abs(noise_of(second, 3, order(301:310)) - noise_2(301:310))) <= 0, &
          "noise does not depend on the order")
    end subroutine test_noise
@@ -215,8 +215,8 @@ contains
       type(tile_view) :: view_kept, view_made
       integer :: tile
 
-      call tile_rows(kernels, data, scales, order, 3, 3, kept, status)
-      call tile_rows(kernels, data, scales, order, 3, 1, made, status, keep=.false.)
+      call tile_rows(kernels, data, scales, order, 3, 3, huge(1_ip), kept, status)
+      call tile_rows(kernels, data, scales, order, 3, 1, 0_ip, made, status)
       call new_view(made, view_made, status)
       call check(status == status_ok .and. made%n_tiles == kept%n_tiles, "as many tiles")
       do tile = kept%n_tiles, 1, -1
@@ -241,7 +241,8 @@ contains
       integer :: m
 
       do m = 1, n
-         call tile_rows(kernels, data, scales, order(:min(m, size(order))), 0, 1, some, status)
+         call tile_rows(kernels, data, scales, order(:min(m, size(order))), 0, 1, 0_ip, &
+            some, status)
          associate (rows_tiled => min(m, size(order)))
             call check(modulo(some%length, 2*lanes) == lanes .and. some%length <= tile_size &
                .and. some%length*some%n_tiles >= rows_tiled &
@@ -252,7 +253,7 @@ contains
    end subroutine test_lengths
 
    subroutine test_no_rows()
-      call tile_rows(kernels, data, scales, [integer(ip) ::], 0, 1, tiles, status)
+      call tile_rows(kernels, data, scales, [integer(ip) ::], 0, 1, huge(1_ip), tiles, status)
       call check(status == status_ok .and. tiles%n_tiles == 0, "no rows, no tiles")
    end subroutine test_no_rows
 end program test_rows

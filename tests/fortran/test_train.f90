@@ -55,7 +55,7 @@ contains
       member = new_member(3, [n_hidden], full, 1, 2, .true.)
       call fit_scales(data_of(rows, 1), scales)
       call tile_rows(kernels, data_of(rows, 1), scales, rows_to_train(rows%roles), 0, 1, &
-         tiles, status)
+         huge(1_ip), tiles, status)
       if (status /= status_ok) error stop "no tiles"
       if (allocated(parameters)) deallocate (parameters)
       allocate (parameters(member%n_parameters), source=-99.0_wp)
