@@ -31,6 +31,10 @@ test: $(VENV)/.with-test build/debug/build.ninja ## every test, on samples of mo
 test-long: ## the same tests on ten times the samples
 	@FMDN_TEST_SCALE=10 $(MAKE) --no-print-directory test
 
+bench: $(VENV)/.with-bench ## speed, beside JAX and PyTorch
+	@$(INSIDE) meson compile -C build/release speed_kernels speed_posterior
+	@$(INSIDE) python benchmarks/speed.py
+
 lint: $(VENV)/.with-test ## ruff and fortitude
 	@$(INSIDE) ruff check
 	@$(INSIDE) ruff format --check
@@ -70,5 +74,5 @@ $(VENV)/.with-%: $(VENV)/.tools $(SOURCES)
 build/debug/build.ninja: $(VENV)/.tools
 	@$(INSIDE) meson setup build/debug --werror -Dbuildtype=debug -Dnative=false
 
-.PHONY: help install demo test test-long lint format library clean
+.PHONY: help install demo test test-long bench lint format library clean
 .DELETE_ON_ERROR:
