@@ -1,7 +1,6 @@
 """Processes of our own: all cores, and what hangs or dies costs one model."""
 
 import os
-import signal
 import sys
 import time
 import warnings
@@ -9,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from fmdn import Normal, Prior, Uniform, running, simulate, workers
+from forwards import dangerous
 
 pytest.importorskip("cloudpickle")
 PRIOR = Prior(a=Uniform(-1, 1), b=Normal(2, 0.5))
@@ -68,24 +68,6 @@ def test_the_same_bits_in_workers(eager, vectorised, batch_size):
         patch.setattr(running, "count_cores", lambda: 1)
         serial = simulate(PRIOR, forward, 2500, **settings)
     np.testing.assert_array_equal(samples.data, serial.data)
-
-
-def dangerous(model):
-    """Hang in three ways, or end the process in two, at the ends of the range of a."""
-    kind = int((model[0] + 1) / 0.1)
-    if kind == 0:
-        while True:
-            pass
-    if kind == 1:  # nobody tells compiled code to stop
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        time.sleep(100)
-    if kind == 2:
-        time.sleep(100)
-    if kind == 18:
-        os._exit(3)
-    if kind == 19:
-        os.kill(os.getpid(), signal.SIGSEGV)
-    return model
 
 
 REASONS = {
