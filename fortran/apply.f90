@@ -4,6 +4,7 @@ module fmdn_apply
    use, intrinsic :: iso_c_binding, only: c_int
    use fmdn_committee, only: committee_view
    use fmdn_dispatch, only: kernel_set, processor_kernels
+   use fmdn_inputs, only: prepare_inputs
    use fmdn_kinds, only: ip, lanes, tile_size, wp
    use fmdn_loss, only: example_losses, new_tile_work, tile_work
    use fmdn_member, only: member_type, new_member
@@ -19,7 +20,7 @@ contains
 
    !> The mixture of all members for each row of inputs, in physical units. Kernels come member by
    !> member; their weights include the member's and sum to one. status_not_finite where an input
-   !> is not a number or infinite: then the mixtures are void.
+   !> is infinite, or not a number and not one that may be missing: then the mixtures are void.
    subroutine posterior(view, parameters, inputs, n_threads, weights, means, factors, status)
       type(committee_view), intent(in) :: view
       real(wp), intent(in), contiguous :: parameters(:)
@@ -43,15 +44,14 @@ contains
       !$omp shared(kernels, view, parameters, inputs, weights, means, factors, n_rows, m) &
       !$omp private(work, tile, first, last, k, n, from, to, failure) reduction(max: status)
       call new_tile_work(largest(view%members), m, work, status)
-      allocate (tile(m, view%n_inputs), source=0.0_wp, stat=failure)
+      allocate (tile(m, view%n_features), source=0.0_wp, stat=failure)
       if (failure /= 0) status = status_out_of_memory
       !$omp do schedule(dynamic, 1)
       do first = 1, n_rows, m
          if (status /= status_ok) cycle
          last = min(first + m - 1, n_rows)
          n = int(last - first + 1)
-         call standardise(kernels, inputs, first, last, view%scales%input_centre, &
-            view%scales%input_scale, tile, status)
+         call standardise_inputs(kernels, view, inputs, first, last, tile, status)
          if (status /= status_ok) cycle
          to = 0
          do k = 1, size(view%members)
@@ -96,7 +96,7 @@ contains
       !$omp private(work, x, t, terms, first, last, k, n, failure) reduction(max: status)
       call new_tile_work(largest(view%members), m, work, status)
       ! allow(C182): whichever of these fails
-      allocate (x(m, view%n_inputs), t(m, view%n_targets), terms(m, size(view%members)), &
+      allocate (x(m, view%n_features), t(m, view%n_targets), terms(m, size(view%members)), &
          source=0.0_wp, stat=failure)
       if (failure /= 0) status = status_out_of_memory
       !$omp do schedule(dynamic, 1)
@@ -104,8 +104,7 @@ contains
          if (status /= status_ok) cycle
          last = min(first + m - 1, n_rows)
          n = int(last - first + 1)
-         call standardise(kernels, inputs, first, last, view%scales%input_centre, &
-            view%scales%input_scale, x, status)
+         call standardise_inputs(kernels, view, inputs, first, last, x, status)
          call standardise(kernels, targets, first, last, view%scales%target_centre, &
             view%scales%target_scale, t, status)
          if (status /= status_ok) cycle
@@ -164,6 +163,31 @@ contains
          maxval(members%mixture%covariance), members(1)%mixture%n_targets, &
          maxval(members%mixture%n_kernels), .false.)
    end function largest
+
+   !> Rows first to last of raw inputs as the first rows of a tile of standardised features.
+   pure subroutine standardise_inputs(kernels, view, inputs, first, last, tile, status)
+      type(kernel_set), intent(in) :: kernels
+      type(committee_view), intent(in) :: view
+      real(wp), intent(in), contiguous :: inputs(:, :)
+      integer(ip), intent(in) :: first, last
+      real(wp), intent(inout), contiguous :: tile(:, :)
+      integer, intent(inout) :: status
+      real(wp), allocatable :: features(:, :)
+      integer :: failure
+
+      associate (centre => view%scales%input_centre, scale => view%scales%input_scale)
+         if (view%inputs%is_plain()) then
+            call standardise(kernels, inputs, first, last, centre, scale, tile, status)
+            return
+         end if
+         allocate (features(view%n_features, last - first + 1), stat=failure)
+         if (failure /= 0) status = status_out_of_memory
+         if (failure /= 0) return
+         call prepare_inputs(kernels, view%inputs, inputs(:, first:last), features, status)
+         if (status /= status_ok) return
+         call standardise(kernels, features, 1_ip, last - first + 1, centre, scale, tile, status)
+      end associate
+   end subroutine standardise_inputs
 
    !> Rows first to last as the first rows of a tile, standardised; `status` changes where a number
    !> is not finite.

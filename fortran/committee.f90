@@ -1,7 +1,9 @@
 !> A committee: what it consists of, how its members' sizes are drawn, and a choice of members.
 module fmdn_committee
+   use fmdn_inputs, only: append_input_map, input_map, new_input_map, read_centre_and_axes, &
+      read_input_map
    use fmdn_kinds, only: ip, wp
-   use fmdn_layout, only: append_block, at_blocks, at_inputs, at_members, at_targets, block_view, &
+   use fmdn_layout, only: append_block, at_blocks, at_members, at_targets, block_view, &
       check_layout, find_block, get_block, input_scale_block, member_weights_block, network_block, &
       start_layout, tag_length, target_scale_block
    use fmdn_member, only: append_member, max_kernels, max_targets, max_units, member_type, &
@@ -17,9 +19,11 @@ module fmdn_committee
    !> Shapes, offsets and scales of a committee whose numbers stay in the caller's parameters.
    type :: committee_view
       type(member_type), allocatable :: members(:)
+      type(input_map) :: inputs
       type(scale_type) :: scales
       real(wp), allocatable :: weights(:)
       integer :: n_inputs = 0, n_targets = 0
+      integer :: n_features = 0 !! what the scaled inputs are: fmdn_inputs
       integer :: n_kernels = 0 !! of all members together
    end type committee_view
 
@@ -27,7 +31,8 @@ contains
 
    !> Draw the members' sizes, uniformly between the bounds given, and lay the committee out.
    pure subroutine plan_committee(seed, n_inputs, n_targets, n_members, hidden_low, hidden_high, &
-      kernels_low, kernels_high, covariance, linear_path, layout, status)
+      kernels_low, kernels_high, covariance, linear_path, layout, status, groups, n_projected, &
+      n_components)
       integer(ip), intent(in) :: seed
       integer, intent(in) :: n_inputs, n_targets, n_members
       integer, intent(in) :: hidden_low(:), hidden_high(:) !! units of each hidden layer
@@ -36,6 +41,9 @@ contains
       logical, intent(in) :: linear_path
       integer(ip), allocatable, intent(out) :: layout(:)
       integer, intent(out) :: status
+      integer, intent(in), optional :: groups(:) !! of inputs that may be missing: fmdn_inputs
+      integer, intent(in), optional :: n_projected, n_components
+      type(input_map) :: inputs
       integer :: hidden(size(hidden_low)), n_kernels, k, layer, kind_used
 
       status = status_invalid_argument
@@ -46,9 +54,18 @@ contains
       if (kernels_high < kernels_low .or. kernels_high > max_kernels) return
       if (covariance < isotropic .or. covariance > full) return
 
+      if (present(groups)) then
+         call new_input_map(n_inputs, groups, n_projected, n_components, inputs, status)
+      else
+         call new_input_map(n_inputs, [integer ::], 0, 0, inputs, status)
+      end if
+      if (status /= status_ok) status = status_invalid_argument
+      if (status /= status_ok) return
       kind_used = merge(isotropic, covariance, n_targets == 1)
       call start_layout(n_inputs, n_targets, n_members, layout)
-      call append_block(layout, input_scale_block, [integer(ip) ::], 2*int(n_inputs, ip))
+      call append_input_map(layout, inputs)
+      call append_block(layout, input_scale_block, [integer(ip) ::], &
+         2*int(inputs%n_features(), ip))
       call append_block(layout, target_scale_block, [integer(ip) ::], 2*int(n_targets, ip))
       call append_block(layout, member_weights_block, [integer(ip) ::], int(n_members, ip))
       do k = 1, n_members
@@ -57,7 +74,7 @@ contains
             hidden(layer) = drawn(k, layer, hidden_low(layer), hidden_high(layer))
          end do
          call append_member(layout, &
-            new_member(n_inputs, hidden, kind_used, n_targets, n_kernels, linear_path))
+            new_member(inputs%n_features(), hidden, kind_used, n_targets, n_kernels, linear_path))
       end do
       status = status_ok
    contains
@@ -87,23 +104,28 @@ contains
       call read_members(layout, view%members, status)
       if (status /= status_ok) return
 
+      call read_input_map(layout, view%inputs, status)
+      if (status /= status_ok) return
+
       status = status_invalid_layout
-      view%n_inputs = int(layout(at_inputs))
+      view%n_inputs = view%inputs%n_inputs
+      view%n_features = view%inputs%n_features()
       view%n_targets = int(layout(at_targets))
       view%n_kernels = sum(view%members%mixture%n_kernels)
       inputs = find_block(layout, input_scale_block, 1)
       targets = find_block(layout, target_scale_block, 1)
       weights = find_block(layout, member_weights_block, 1)
       if (any([character(len=tag_length) :: inputs%name, targets%name, weights%name] == "")) return
-      if (inputs%n_reals /= 2*view%n_inputs .or. targets%n_reals /= 2*view%n_targets) return
+      if (inputs%n_reals /= 2*view%n_features .or. targets%n_reals /= 2*view%n_targets) return
       if (weights%n_reals /= size(view%members)) return
       associate (from_inputs => parameters(inputs%offset + 1:inputs%offset + inputs%n_reals), &
             from_targets => parameters(targets%offset + 1:targets%offset + targets%n_reals))
-         view%scales%input_centre = from_inputs(:view%n_inputs)
-         view%scales%input_scale = from_inputs(view%n_inputs + 1:)
+         view%scales%input_centre = from_inputs(:view%n_features)
+         view%scales%input_scale = from_inputs(view%n_features + 1:)
          view%scales%target_centre = from_targets(:view%n_targets)
          view%scales%target_scale = from_targets(view%n_targets + 1:)
       end associate
+      call read_centre_and_axes(layout, parameters, view%scales%input_centre, view%inputs)
       view%weights = parameters(weights%offset + 1:weights%offset + weights%n_reals)
       status = status_ok
    end subroutine view_committee

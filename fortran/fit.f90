@@ -35,6 +35,10 @@ contains
       if (.not. fits(view, data)) return
       status = status_ok
       call fit_scales(data, scales)
+      associate (first => view%n_features - view%inputs%n_groups + 1) ! indicators stay 0 or 1
+         scales%input_centre(first:) = 0
+         scales%input_scale(first:) = 1
+      end associate
       at = find_block(layout, input_scale_block, 1)
       parameters(at%offset + 1:at%offset + at%n_reals) = [scales%input_centre, scales%input_scale]
       at = find_block(layout, target_scale_block, 1)
@@ -43,13 +47,13 @@ contains
       parameters(at%offset + 1:at%offset + at%n_reals) = 1/real(at%n_reals, wp)
    end subroutine fit_committee_scales
 
-   !> Are the rows of the committee's widths?
+   !> Are the rows of the committee's widths? They hold features: prepare_inputs has been over them.
    pure function fits(view, data) result(yes)
       type(committee_view), intent(in) :: view
       type(data_set), intent(in) :: data
       logical :: yes
 
-      yes = size(data%inputs, 1) == view%n_inputs .and. size(data%targets, 1) == view%n_targets
+      yes = size(data%inputs, 1) == view%n_features .and. size(data%targets, 1) == view%n_targets
    end function fits
 
    !> Train the members `first` to `last`; the result is the same bits whichever call trains a

@@ -44,11 +44,14 @@ contains
    !> Draw a committee's sizes and lay it out. Call it once with n_layout = 0 for the sizes
    !> (layout's and parameters' lengths), then with a layout of that length.
    subroutine fmdn_plan_committee(seed, n_inputs, n_targets, n_members, n_layers, hidden_low, &
-      hidden_high, kernels_low, kernels_high, covariance, linear_path, n_layout, layout, sizes, &
-      status) bind(C)
+      hidden_high, kernels_low, kernels_high, covariance, linear_path, n_groups, groups, &
+      n_projected, n_components, n_layout, layout, sizes, status) bind(C)
       integer(c_int64_t), value :: seed
       integer(c_int), value :: n_inputs, n_targets, n_members
       integer(c_int64_t), value :: n_layers, n_layout
+      integer(c_int64_t), value :: n_groups !! n_inputs, or zero: no input may be missing
+      integer(c_int), intent(in) :: groups(n_groups)
+      integer(c_int), value :: n_projected, n_components
       integer(c_int), intent(in) :: hidden_low(n_layers), hidden_high(n_layers)
       integer(c_int), value :: kernels_low, kernels_high, covariance, linear_path
       integer(c_int64_t), intent(inout) :: layout(n_layout)
@@ -57,7 +60,8 @@ contains
       integer(ip), allocatable :: planned(:)
 
       call plan_committee(seed, n_inputs, n_targets, n_members, hidden_low, hidden_high, &
-         kernels_low, kernels_high, covariance, linear_path /= 0, planned, status)
+         kernels_low, kernels_high, covariance, linear_path /= 0, planned, status, groups, &
+         n_projected, n_components)
       if (status /= status_ok) return
       sizes = [size(planned, kind=ip), planned(at_parameters)]
       if (n_layout == 0) return
@@ -65,16 +69,16 @@ contains
       if (status == status_ok) layout = planned
    end subroutine fmdn_plan_committee
 
-   !> Sizes of a committee: n_inputs, n_targets, n_members, kernels of all members; and for each
-   !> member: covariance, kernels, linear path, hidden layers, units of all of them, number of
-   !> parameters, parameters before its own; and its weight. Where n_members is another
-   !> number, `sizes` alone is set.
+   !> Sizes of a committee: n_inputs, n_targets, n_members, kernels of all members, features
+   !> (fmdn_inputs); and for each member: covariance, kernels, linear path, hidden layers, units of
+   !> all of them, number of parameters, parameters before its own; and its weight. Where n_members
+   !> is another number, `sizes` alone is set.
    subroutine fmdn_describe(n_layout, layout, n_parameters, parameters, n_members, sizes, &
       member_sizes, weights, status) bind(C)
       integer(c_int64_t), value :: n_layout, n_parameters, n_members
       integer(c_int64_t), intent(in) :: layout(n_layout)
       real(c_double), intent(in) :: parameters(n_parameters)
-      integer(c_int64_t), intent(inout) :: sizes(4)
+      integer(c_int64_t), intent(inout) :: sizes(5)
       integer(c_int64_t), intent(inout) :: member_sizes(7, n_members)
       real(c_double), intent(inout) :: weights(n_members)
       integer(c_int), intent(out) :: status
@@ -83,7 +87,8 @@ contains
 
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
-      sizes = [view%n_inputs, view%n_targets, size(view%members), view%n_kernels]
+      sizes = [view%n_inputs, view%n_targets, size(view%members), view%n_kernels, &
+         view%n_features]
       if (n_members /= size(view%members)) return
       weights = view%weights
       do k = 1, size(view%members)
@@ -220,7 +225,7 @@ contains
       if (status /= status_ok) return
       status = status_invalid_argument
       if (member < 1 .or. member > size(view%members) .or. n_threads < 1) return
-      if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets) return
+      if (n_inputs /= view%n_features .or. n_targets /= view%n_targets) return
       associate (this => view%members(member))
          if (n_gradient /= this%n_parameters) return
          kernels = processor_kernels()

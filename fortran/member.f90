@@ -1,7 +1,8 @@
 !> A member of a committee: its network and its mixture, as its block of the layout says.
 module fmdn_member
+   use fmdn_inputs, only: input_map, read_input_map
    use fmdn_kinds, only: ip
-   use fmdn_layout, only: append_block, at_inputs, at_members, at_targets, block_view, find_block, &
+   use fmdn_layout, only: append_block, at_members, at_targets, block_view, find_block, &
       network_block
    use fmdn_mixture, only: full, isotropic, mixture_shape, outputs_per_kernel
    use fmdn_network, only: n_network_parameters, network_shape
@@ -52,9 +53,12 @@ contains
       type(member_type), allocatable, intent(out) :: members(:)
       integer, intent(out) :: status
       type(block_view) :: view
+      type(input_map) :: inputs
       integer(ip), allocatable :: shape(:)
       integer :: k, c
 
+      call read_input_map(layout, inputs, status)
+      if (status /= status_ok) return
       status = status_invalid_layout
       if (layout(at_members) > size(layout) .or. layout(at_targets) > max_targets) return
       allocate (members(layout(at_members)))
@@ -67,7 +71,7 @@ contains
          if (shape(2) < 1 .or. shape(2) > max_kernels) return
          if (shape(3) < 0 .or. shape(3) > 1 .or. shape(4) /= size(shape) - 4) return
          if (any(shape(5:) < 1) .or. any(shape(5:) > max_units)) return
-         members(k) = new_member(int(layout(at_inputs)), int(shape(5:)), int(shape(1)), c, &
+         members(k) = new_member(inputs%n_features(), int(shape(5:)), int(shape(1)), c, &
             int(shape(2)), shape(3) == 1)
          if (members(k)%n_parameters /= view%n_reals) return
          members(k)%offset = view%offset

@@ -16,7 +16,8 @@ module fmdn_rows
 
    !> The caller's rows, never copied as a whole.
    type :: data_set
-      real(wp), pointer, contiguous :: inputs(:, :) => null()  !! (n_inputs, n_rows)
+      real(wp), pointer, contiguous :: inputs(:, :) => null()  !! (n_inputs, n_rows); features:
+                                                               !! prepare_inputs was over them
       real(wp), pointer, contiguous :: targets(:, :) => null() !! (n_targets, n_rows)
       real(wp), pointer, contiguous :: weights(:) => null()    !! (n_rows)
       integer, pointer :: roles(:) => null()       !! (n_rows)

@@ -79,11 +79,11 @@ def stop_text(code: int) -> str:
 class Rows:
     """What the core trains on, one role a row."""
 
-    inputs: Array  # (n, n_inputs)
+    inputs: Array  # (n, n_features): see _boundary_inputs
     targets: Array  # (n, n_targets)
     weights: Array  # (n,)
     roles: Array  # (n,) int32
-    noise_sd: Array  # (n_inputs,)
+    noise_sd: Array  # (n_features,)
     seed: int
 
     def arguments(self) -> tuple[Array, ...]:
@@ -105,6 +105,7 @@ class Description:
     n_targets: int
     n_members: int
     n_kernels: int
+    n_features: int
     covariance: Array  # each (n_members,)
     kernels: Array
     linear_path: Array
@@ -143,8 +144,14 @@ def plan_committee(
     kernels: tuple[int, int],
     covariance: str,
     linear_path: bool,
+    groups: Array | None = None,
+    n_projected: int = 0,
+    n_components: int = 0,
 ) -> tuple[Array, Array]:
-    """Draw sizes, `hidden` and `kernels` as (low, high): layout, empty parameters."""
+    """Draw sizes, `hidden` and `kernels` as (low, high): layout, empty parameters.
+
+    `groups`: number, from 1, of the group of each input that may be missing, or 0.
+    """
     low, high = np.array(hidden, dtype=np.intc).T.copy()
     sizes = np.zeros(2, dtype=np.int64)
     arguments = (
@@ -157,6 +164,9 @@ def plan_committee(
         *kernels,
         COVARIANCES[covariance],
         int(linear_path),
+        np.array([] if groups is None else groups, dtype=np.intc),
+        n_projected,
+        n_components,
     )
     check_status(
         _core.fmdn_plan_committee(*arguments, np.zeros(0, dtype=np.int64), sizes)
@@ -168,7 +178,7 @@ def plan_committee(
 
 def describe(layout: Array, parameters: Array) -> Description:
     """Say what a committee consists of."""
-    sizes = np.zeros(4, dtype=np.int64)
+    sizes = np.zeros(5, dtype=np.int64)
     n_members = 1
     while n_members != sizes[2]:  # the first call tells their number
         n_members = int(sizes[2]) or n_members

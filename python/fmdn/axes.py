@@ -84,7 +84,7 @@ class Axes:
         """Posterior of some of the observations; an integer gives a single one."""
         if self._single:
             raise TypeError("a posterior of one observation cannot be indexed")
-        single = hasattr(index, "__index__")
+        single = hasattr(index, "__index__") and not np.ndim(index)  # as arrays have
         if single:
             index = range(len(self))[index.__index__()]
             index = slice(index, index + 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _boundary, _boundary_file
+from . import _boundary, _boundary_file, extras
 from .checks import check_array, check_rows
 from .estimator import Estimator, plain
 from .fitting import train
@@ -199,6 +199,7 @@ class Committee(Estimator):
         self.target_names_ = plan.target_names
         self._one_target_axis = plan.one_target_axis
         self._settle()
+        extras.remember(self, plan.rows)
         if plan.features is None:
             vars(self).pop("feature_names_in_", None)
         else:
@@ -335,6 +336,7 @@ class Committee(Estimator):
             "history": [
                 {key: h[key] for key in _SUMMARY if key in h} for h in self.history_
             ],
+            **extras.to_text(self),
         }
         return name, self.layout_, self.parameters_, json.dumps(text, indent=1)
 
@@ -368,6 +370,7 @@ class Committee(Estimator):
         self._one_target_axis = known.get("one_target_axis", self.n_targets_ == 1)
         self.weighting_losses_ = np.array(known.get("weighting_losses", []), float)
         self.history_ = list(known.get("history", []))
+        extras.from_text(self, known)
         return self
 
     @property

@@ -1,0 +1,68 @@
+!> The boundary for what is done to raw inputs (fmdn_inputs), as fmdn_c is for committees.
+module fmdn_c_inputs
+   use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int, c_int64_t
+   use fmdn_committee, only: committee_view, view_committee
+   use fmdn_dispatch, only: kernel_set, processor_kernels
+   use fmdn_inputs, only: prepare_inputs
+   use fmdn_kinds, only: ip, tile_size
+   use fmdn_layout, only: block_view, find_block, tag_length
+   use fmdn_status, only: status_invalid_argument, status_ok
+   implicit none (type, external)
+   private
+   public :: fmdn_find_block, fmdn_prepare_inputs
+
+contains
+
+   !> Where the first block of that name lies in a layout of fmdn_plan_committee, or of a file:
+   !> numbers before its first integer, integers, parameters before its first real, reals; all
+   !> zero where there is none.
+   subroutine fmdn_find_block(n_layout, layout, n_name, name, place) bind(C)
+      integer(c_int64_t), value :: n_layout, n_name
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      character(kind=c_char), intent(in) :: name(n_name)
+      integer(c_int64_t), intent(inout) :: place(4)
+      type(block_view) :: view
+      character(len=tag_length) :: tag
+      integer(ip) :: i
+
+      tag = ""
+      do i = 1, min(n_name, int(tag_length, ip))
+         tag(i:i) = name(i)
+      end do
+      view = find_block(layout, tag, 1)
+      place = [view%first_integer - 1, view%n_integers, view%offset, view%n_reals]
+   end subroutine fmdn_find_block
+
+   !> Features of raw inputs, as training takes them: a committee's rows are these where it has
+   !> channels that may be missing or that are projected.
+   subroutine fmdn_prepare_inputs(n_layout, layout, n_parameters, parameters, n_inputs, n_rows, &
+      inputs, n_threads, n_features, features, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_rows, n_features
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      real(c_double), intent(in) :: inputs(n_inputs, n_rows)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: features(n_features, n_rows)
+      integer(c_int), intent(out) :: status
+      type(committee_view) :: view
+      type(kernel_set) :: kernels
+      integer(ip) :: first, last
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (n_inputs /= view%n_inputs .or. n_features /= view%n_features .or. n_threads < 1) return
+      status = status_ok
+      kernels = processor_kernels()
+      !$omp parallel do num_threads(n_threads) default(none) private(last) &
+      !$omp shared(kernels, view, inputs, features, n_rows) reduction(max: status)
+      do first = 1, n_rows, tile_size
+         last = min(first + tile_size - 1, n_rows)
+         call prepare_inputs(kernels, view%inputs, inputs(:, first:last), &
+            features(:, first:last), status)
+      end do
+      !$omp end parallel do
+   end subroutine fmdn_prepare_inputs
+
+end module fmdn_c_inputs

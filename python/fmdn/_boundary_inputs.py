@@ -1,0 +1,55 @@
+"""The boundary for what is done to raw inputs: missing channels and projections."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._boundary import check_status, describe
+from ._core import fmdn_c_inputs as _core
+from .checks import Array
+
+
+def _find_block(layout: Array, name: str) -> tuple[slice, slice]:
+    """Where the block's integers are in the layout, and its reals in the parameters."""
+    place = np.zeros(4, dtype=np.int64)
+    _core.fmdn_find_block(layout, np.frombuffer(name.encode(), "S1"), place)
+    first, n_integers, offset, n_reals = place.tolist()
+    return slice(first, first + n_integers), slice(offset, offset + n_reals)
+
+
+def missing_groups(layout: Array, n_inputs: int) -> Array:
+    """Give the group of each input that may be missing, from 1; 0 for the others."""
+    integers, _ = _find_block(layout, "input mask")
+    groups = layout[integers]
+    return groups if groups.size else np.zeros(n_inputs, dtype=np.int64)
+
+
+def n_projected(layout: Array) -> int:
+    """Give the number of inputs, the first ones, that are projected."""
+    integers, _ = _find_block(layout, "projection")
+    return int(layout[integers][1]) if layout[integers].size else 0
+
+
+def write_projection(
+    layout: Array, parameters: Array, centre: Array, axes: Array
+) -> None:
+    """Write centre (n_projected,) and axes (n_components, n_projected)."""
+    _, reals = _find_block(layout, "projection")
+    parameters[reals] = np.concatenate([centre, axes.ravel(order="F")])
+
+
+def write_input_centre(layout: Array, parameters: Array, centre: Array) -> None:
+    """Write what a missing input counts as, where there is no projection."""
+    _, reals = _find_block(layout, "input scale")
+    parameters[reals][: len(centre)] = centre
+
+
+def prepare_inputs(
+    layout: Array, parameters: Array, inputs: Array, n_threads: int
+) -> Array:
+    """Features (n, n_features) of raw inputs (n, n_inputs), as training takes them."""
+    features = np.empty((len(inputs), describe(layout, parameters).n_features))
+    check_status(
+        _core.fmdn_prepare_inputs(layout, parameters, inputs.T, n_threads, features.T)
+    )
+    return features
