@@ -45,7 +45,7 @@ format: $(VENV)/.with-test ## let ruff and fortitude mend what they can
 	@$(INSIDE) ruff format
 	@$(INSIDE) fortitude check --fix
 
-library: $(VENV)/.tools ## libfmdn for Fortran and C programs, into PREFIX (build/library)
+install-native: $(VENV)/.tools ## libfmdn for Fortran and C programs, into PREFIX (build/library)
 	@$(INSIDE) meson setup build/native --prefix="$(PREFIX)" --libdir=lib \
 	    $(if $(wildcard build/native/build.ninja),--reconfigure)
 	@$(INSIDE) meson install -C build/native
@@ -72,7 +72,7 @@ $(VENV)/.with-%: $(VENV)/.tools $(SOURCES)
 
 # Run-time checks, floating-point traps, and every warning an error.
 build/debug/build.ninja: $(VENV)/.tools
-	@$(INSIDE) meson setup build/debug --werror -Dbuildtype=debug -Dnative=false
+	@$(INSIDE) meson setup build/debug --werror -Dbuildtype=debug
 
-.PHONY: help install demo test test-long bench lint format library clean
+.PHONY: help install demo test test-long bench lint format install-native clean
 .DELETE_ON_ERROR:

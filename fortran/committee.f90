@@ -6,8 +6,8 @@ module fmdn_committee
    use fmdn_layout, only: append_block, at_blocks, at_members, at_targets, block_view, &
       check_layout, find_block, get_block, input_scale_block, member_weights_block, network_block, &
       start_layout, tag_length, target_scale_block
-   use fmdn_member, only: append_member, max_kernels, max_targets, max_units, member_type, &
-      new_member, read_members
+   use fmdn_member, only: append_member, max_kernels, max_members, max_targets, max_units, &
+      member_type, new_member, read_members
    use fmdn_mixture, only: full, isotropic
    use fmdn_random, only: for_shape, stream_of, uniform
    use fmdn_rows, only: scale_type
@@ -48,7 +48,7 @@ contains
 
       status = status_invalid_argument
       if (min(n_inputs, n_targets, n_members, kernels_low) < 1) return
-      if (n_inputs > max_units .or. n_targets > max_targets) return
+      if (n_inputs > max_units .or. n_targets > max_targets .or. n_members > max_members) return
       if (size(hidden) < 1 .or. any(hidden_low < 1) .or. any(hidden_high < hidden_low)) return
       if (any(hidden_high > max_units)) return
       if (kernels_high < kernels_low .or. kernels_high > max_kernels) return

@@ -9,7 +9,7 @@ module fmdn_evaluate
    implicit none (type, external)
    private
    public :: mixture_log_density, mixture_cdf, mixture_quantile, mixture_moments, mixture_sample, &
-      marginal_factors
+      marginal_factors, kernel_covariance
 
 contains
 
@@ -102,21 +102,35 @@ contains
    pure subroutine mixture_moments(weights, means, factors, mean, covariance)
       real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :)
       real(wp), intent(out) :: mean(:), covariance(:, :)
-      real(wp) :: inverse(size(mean), size(mean))
+      real(wp) :: within(size(mean), size(mean))
       integer :: i, j, k
 
       mean = matmul(means, weights)
       covariance = 0
       do k = 1, size(weights)
-         inverse = inverse_factor(factors(:, :, k))
+         within = kernel_covariance(factors(:, :, k))
          do j = 1, size(mean)
             do i = 1, size(mean)
-               covariance(i, j) = covariance(i, j) + weights(k)*(sum(inverse(i, :)*inverse(j, :)) &
+               covariance(i, j) = covariance(i, j) + weights(k)*(within(i, j) &
                   + (means(i, k) - mean(i))*(means(j, k) - mean(j)))
             end do
          end do
       end do
    end subroutine mixture_moments
+
+   !> The covariance whose precision factor is u.
+   pure function kernel_covariance(u) result(covariance)
+      real(wp), intent(in) :: u(:, :)
+      real(wp) :: covariance(size(u, 1), size(u, 1)), inverse(size(u, 1), size(u, 1))
+      integer :: i, j
+
+      inverse = inverse_factor(u)
+      do j = 1, size(u, 1)
+         do i = 1, size(u, 1)
+            covariance(i, j) = sum(inverse(i, :)*inverse(j, :))
+         end do
+      end do
+   end function kernel_covariance
 
    !> 1/sd of one target in each kernel.
    pure function marginal_factors(factors, target) result(precision)
@@ -126,6 +140,8 @@ contains
       real(wp) :: inverse(size(factors, 1), size(factors, 1))
       integer :: k
 
+      precision = factors(1, 1, :)
+      if (size(factors, 1) == 1) return ! to the last bit
       do k = 1, size(factors, 3)
          inverse = inverse_factor(factors(:, :, k))
          precision(k) = 1/norm2(inverse(target, :))

@@ -74,8 +74,8 @@ contains
       end if
       if (n_bytes < 0) call fail(from, status_cannot_open, "not an ordinary file")
       if (trouble /= 0) call fail(from, status_cannot_open, message)
-      call check_first_line(from, head, n_bytes <= len(head))
-      call check_last_line(from, tail)
+      if (from%status == status_ok) call check_first_line(from, head, n_bytes <= len(head))
+      if (from%status == status_ok) call check_last_line(from, tail)
       if (from%status == status_ok) then
          allocate (character(len=n_bytes) :: from%bytes, stat=trouble)
          if (trouble == 0) then

@@ -1,23 +1,91 @@
 !> Fitting a committee: scales from the rows, members trained in parallel, weights from rows that
 !> trained none of them.
 module fmdn_fit
-   use fmdn_committee, only: committee_view, view_committee
+   use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
+   use fmdn_committee, only: committee_view, select_members, view_committee
    use fmdn_dispatch, only: kernel_set, processor_kernels
-   use fmdn_kinds, only: ip, tile_size, wp
+   use fmdn_kinds, only: ip, max_threads, tile_size, wp
    use fmdn_layout, only: block_view, find_block, input_scale_block, member_weights_block, &
       target_scale_block
    use fmdn_loss, only: example_losses, is_raised, loss_cap, new_tile_work, tile_work
    use fmdn_rows, only: data_set, fetch_tile, fit_scales, new_view, rows_to_train, rows_to_weigh, &
       scale_type, tile_rows, tiled_rows
-   use fmdn_splits, only: fold_of, role_monitor
-   use fmdn_status, only: status_interrupted, status_invalid_argument, status_ok, &
-      status_too_few_rows, stopped_out_of_memory
+   use fmdn_splits, only: fold_of, role_monitor, split_rows
+   use fmdn_status, only: status_interrupted, status_invalid_argument, status_no_member, &
+      status_not_finite, status_ok, status_out_of_memory, status_too_few_rows, stopped_failed, &
+      stopped_interrupted, stopped_not_yet, stopped_out_of_memory
    use fmdn_train, only: at_reason, n_history, n_outcome, train_member, training_options
    implicit none (type, external)
    private
-   public :: fit_committee_scales, train_members, weigh_members
+   public :: fit_committee, fit_committee_scales, train_members, weigh_members
 
 contains
+
+   !> All of it, for a planned committee whose inputs are neither missing nor projected: rows split, members trained and weighed, those that failed
+   !> left out. With status_interrupted the members that were finished make the committee, where
+   !> there are any; with any other but status_ok it is as it was.
+   subroutine fit_committee(inputs, targets, options, n_threads, interrupt, layout, parameters, &
+      status)
+      real(wp), intent(in), target, contiguous :: inputs(:, :)  !! (n_inputs, n_rows)
+      real(wp), intent(in), target, contiguous :: targets(:, :) !! (n_targets, n_rows)
+      type(training_options), intent(in) :: options
+      integer, intent(in) :: n_threads
+      integer(ip), intent(in) :: interrupt
+      integer(ip), allocatable, intent(inout) :: layout(:)
+      real(wp), allocatable, intent(inout) :: parameters(:)
+      integer, intent(out) :: status
+      type(committee_view) :: view
+      type(data_set) :: data
+      real(wp), allocatable, target :: weights(:), noise_sd(:)
+      integer, allocatable, target :: roles(:)
+      integer(ip), allocatable :: outcome(:, :), chosen(:)
+      real(wp), allocatable :: trained(:), kept(:), history(:, :, :), losses(:)
+      logical, allocatable :: keep(:)
+      integer(ip) :: i, n
+      integer :: ended, failure
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      n = size(inputs, 2, kind=ip)
+      status = status_invalid_argument
+      if (.not. view%inputs%is_plain()) return
+      if (size(targets, 2, kind=ip) /= n .or. n < 1 .or. options%max_iter < 0) return
+      status = status_not_finite
+      if (.not. (all(ieee_is_finite(inputs)) .and. all(ieee_is_finite(targets)))) return
+      status = status_out_of_memory
+      ! allow(C182): whichever of these fails
+      allocate (roles(n), weights(n), noise_sd(size(inputs, 1)), &
+         history(n_history, 0:options%max_iter, size(view%members)), &
+         outcome(n_outcome, size(view%members)), stat=failure)
+      if (failure /= 0) return
+      weights = 1
+      noise_sd = 0
+      history = 0
+      outcome = stopped_not_yet
+      call split_rows([(i, i=1, n)], n, options%seed, .true., .true., roles, status)
+      if (status /= status_ok) return
+      data = data_set(inputs, targets, weights, roles, noise_sd, options%seed)
+      trained = parameters
+      call fit_committee_scales(data, layout, trained, status)
+      if (status /= status_ok) return
+      call train_members(data, layout, trained, 1, size(view%members), options, n_threads, &
+         interrupt, history, outcome, ended)
+      status = ended
+      if (status /= status_ok .and. status /= status_interrupted) return
+
+      keep = outcome(at_reason, :) /= stopped_not_yet .and. outcome(at_reason, :) < stopped_failed &
+         .and. outcome(at_reason, :) /= stopped_interrupted
+      status = status_no_member
+      if (.not. any(keep)) return
+      call select_members(layout, trained, keep, chosen, kept, status)
+      if (status /= status_ok) return
+      allocate (losses(count(keep)))
+      call weigh_members(data, chosen, kept, n_threads, losses, status)
+      if (status /= status_ok) return
+      call move_alloc(chosen, layout)
+      call move_alloc(kept, parameters)
+      status = ended
+   end subroutine fit_committee
 
    !> Write the scales that the rows ask for into a planned committee, and equal weights.
    pure subroutine fit_committee_scales(data, layout, parameters, status)
@@ -80,7 +148,8 @@ contains
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
-      if (first < 1 .or. last > size(view%members) .or. n_threads < 1) return
+      if (first < 1 .or. last > size(view%members)) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       if (size(history, 1) /= n_history .or. size(outcome, 1) /= n_outcome) return
       if (.not. fits(view, data)) return
       order = rows_to_train(data%roles)
@@ -161,7 +230,8 @@ contains
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
-      if (n_threads < 1 .or. size(losses) /= size(view%members) .or. .not. fits(view, data)) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
+      if (size(losses) /= size(view%members) .or. .not. fits(view, data)) return
       order = rows_to_weigh(data%roles)
       if (size(order) == 0) then
          order = pack([(i, i=1, size(data%roles, kind=ip))], data%roles == role_monitor)

@@ -12,7 +12,7 @@ module fmdn_c
    use fmdn_committee, only: committee_view, plan_committee, select_members, view_committee
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
-   use fmdn_kinds, only: ip, wp
+   use fmdn_kinds, only: ip, max_threads, wp
    use fmdn_layout, only: at_parameters
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
    use fmdn_rows, only: data_set, rows_to_train, tile_rows, tiled_rows
@@ -37,7 +37,8 @@ contains
       integer(c_int), intent(out) :: status
 
       status = status_invalid_argument
-      if (n_rows < 1 .or. any(groups < 1) .or. any(groups > n_groups)) return
+      if (n_rows < 1 .or. n_groups > n_rows) return
+      if (any(groups < 1) .or. any(groups > n_groups)) return
       call split_rows(groups, n_groups, seed, with_weighting /= 0, with_folds /= 0, roles, status)
    end subroutine fmdn_split_rows
 
@@ -224,7 +225,8 @@ contains
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
-      if (member < 1 .or. member > size(view%members) .or. n_threads < 1) return
+      if (member < 1 .or. member > size(view%members)) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       if (n_inputs /= view%n_features .or. n_targets /= view%n_targets) return
       associate (this => view%members(member))
          if (n_gradient /= this%n_parameters) return
@@ -260,7 +262,8 @@ contains
       if (status /= status_ok) return
       status = status_invalid_argument
       if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets) return
-      if (n_kernels /= view%n_kernels .or. n_threads < 1) return
+      if (n_kernels /= view%n_kernels) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       call posterior(view, parameters, inputs, n_threads, weights, means, factors, status)
    end subroutine fmdn_posterior
 
@@ -280,7 +283,8 @@ contains
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
-      if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets .or. n_threads < 1) return
+      if (n_inputs /= view%n_inputs .or. n_targets /= view%n_targets) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       call log_density(view, parameters, inputs, targets, n_threads, log_p, status)
    end subroutine fmdn_log_density
 

@@ -4,8 +4,9 @@ module fmdn_c_inputs
    use fmdn_committee, only: committee_view, view_committee
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_inputs, only: prepare_inputs
-   use fmdn_kinds, only: ip, tile_size
-   use fmdn_layout, only: block_view, find_block, tag_length
+   use fmdn_kinds, only: ip, max_threads, tile_size
+   use fmdn_layout, only: at_parameters, block_view, check_layout, find_block, header_size, &
+      tag_length
    use fmdn_status, only: status_invalid_argument, status_ok
    implicit none (type, external)
    private
@@ -13,9 +14,8 @@ module fmdn_c_inputs
 
 contains
 
-   !> Where the first block of that name lies in a layout of fmdn_plan_committee, or of a file:
-   !> numbers before its first integer, integers, parameters before its first real, reals; all
-   !> zero where there is none.
+   !> Where the first block of that name lies in a layout: numbers before its first integer,
+   !> integers, parameters before its first real, reals; all zero where there is none.
    subroutine fmdn_find_block(n_layout, layout, n_name, name, place) bind(C)
       integer(c_int64_t), value :: n_layout, n_name
       integer(c_int64_t), intent(in) :: layout(n_layout)
@@ -23,13 +23,20 @@ contains
       integer(c_int64_t), intent(inout) :: place(4)
       type(block_view) :: view
       character(len=tag_length) :: tag
+      character(len=tag_length) :: trouble
       integer(ip) :: i
+      integer :: status
 
+      place = 0
+      if (n_layout < header_size) return
+      call check_layout(layout, layout(at_parameters), status, trouble)
+      if (status /= status_ok) return
       tag = ""
       do i = 1, min(n_name, int(tag_length, ip))
          tag(i:i) = name(i)
       end do
       view = find_block(layout, tag, 1)
+      if (view%name == "") return
       place = [view%first_integer - 1, view%n_integers, view%offset, view%n_reals]
    end subroutine fmdn_find_block
 
@@ -52,7 +59,8 @@ contains
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
-      if (n_inputs /= view%n_inputs .or. n_features /= view%n_features .or. n_threads < 1) return
+      if (n_inputs /= view%n_inputs .or. n_features /= view%n_features) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       status = status_ok
       kernels = processor_kernels()
       !$omp parallel do num_threads(n_threads) default(none) private(last) &

@@ -3,15 +3,15 @@
 module fmdn_c_mixture
    use, intrinsic :: iso_c_binding, only: c_double, c_int, c_int64_t
    use fmdn_dispatch, only: kernel_set, processor_kernels
-   use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_moments, mixture_quantile, &
-      mixture_sample
-   use fmdn_kinds, only: ip
+   use fmdn_evaluate, only: kernel_covariance, marginal_factors, mixture_cdf, mixture_log_density, &
+      mixture_moments, mixture_quantile, mixture_sample
+   use fmdn_kinds, only: ip, max_threads
    use fmdn_random, only: for_samples, random_stream, stream_of
    use fmdn_status, only: status_invalid_argument, status_ok
    implicit none (type, external)
    private
    public :: fmdn_mixture_log_density, fmdn_mixture_cdf, fmdn_mixture_quantile, &
-      fmdn_mixture_moments, fmdn_mixture_sample
+      fmdn_mixture_moments, fmdn_mixture_sample, fmdn_mixture_marginal, fmdn_mixture_covariances
 
    !> What one thread takes at a time, and the least number of kernels at points worth more threads.
    integer(ip), parameter :: points_at_once = 4096, enough_for_threads = 50000
@@ -34,7 +34,9 @@ contains
       integer(ip) :: i, first, last
 
       status = status_invalid_argument
-      if (n_threads < 1 .or. (n_sets /= 1 .and. n_sets /= n)) return
+      if (n_kernels < 1 .or. n_targets < 1) return
+      if (n_sets /= 1 .and. n_sets /= n) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       kernels = processor_kernels()
       !$omp parallel do collapse(2) num_threads(n_threads) default(none) private(last) &
       !$omp if (n*n_points*n_kernels >= enough_for_threads) &
@@ -66,7 +68,9 @@ contains
       integer(ip) :: i, first, last
 
       status = status_invalid_argument
-      if (n_threads < 1 .or. (n_sets /= 1 .and. n_sets /= n)) return
+      if (n_kernels < 1) return
+      if (n_sets /= 1 .and. n_sets /= n) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       kernels = processor_kernels()
       !$omp parallel do collapse(2) num_threads(n_threads) default(none) private(last) &
       !$omp if (n*n_points*n_kernels >= enough_for_threads) &
@@ -97,7 +101,8 @@ contains
       integer(ip) :: i, j
 
       status = status_invalid_argument
-      if (n_threads < 1) return
+      if (n_kernels < 1) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
       kernels = processor_kernels()
       !$omp parallel do collapse(2) num_threads(n_threads) default(none) &
       !$omp if (n*n_points*n_kernels >= enough_for_threads/10) &
@@ -123,6 +128,8 @@ contains
       integer(c_int), intent(out) :: status
       integer(ip) :: i
 
+      status = status_invalid_argument
+      if (n_kernels < 1 .or. n_targets < 1) return
       do i = 1, n
          call mixture_moments(weights(:, i), means(:, :, i), factors(:, :, :, i), mean(:, i), &
             covariance(:, :, i))
@@ -142,6 +149,8 @@ contains
       type(random_stream) :: stream
       integer(ip) :: i, j
 
+      status = status_invalid_argument
+      if (n_kernels < 1 .or. n_targets < 1) return
       do i = 1, n
          stream = stream_of(seed, int(i), for_samples)
          do j = 1, n_samples
@@ -151,5 +160,44 @@ contains
       end do
       status = status_ok
    end subroutine fmdn_mixture_sample
+
+   !> One target of each of n mixtures, counted from 1, by itself: its kernels' means and 1/sd. The
+   !> weights are those of the mixtures.
+   subroutine fmdn_mixture_marginal(n_targets, n_kernels, n, means, factors, target, &
+      marginal_means, precisions, status) bind(C)
+      integer(c_int64_t), value :: n_targets, n_kernels, n
+      real(c_double), intent(in) :: means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      integer(c_int), value :: target
+      real(c_double), intent(inout) :: marginal_means(n_kernels, n)
+      real(c_double), intent(inout) :: precisions(n_kernels, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i
+
+      status = status_invalid_argument
+      if (target < 1 .or. target > n_targets) return
+      do i = 1, n
+         marginal_means(:, i) = means(target, :, i)
+         precisions(:, i) = marginal_factors(factors(:, :, :, i), target)
+      end do
+      status = status_ok
+   end subroutine fmdn_mixture_marginal
+
+   !> The covariance of each kernel of n mixtures.
+   subroutine fmdn_mixture_covariances(n_targets, n_kernels, n, factors, covariances, status) &
+      bind(C)
+      integer(c_int64_t), value :: n_targets, n_kernels, n
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      real(c_double), intent(inout) :: covariances(n_targets, n_targets, n_kernels, n)
+      integer(c_int), intent(out) :: status
+      integer(ip) :: i, k
+
+      do i = 1, n
+         do k = 1, n_kernels
+            covariances(:, :, k, i) = kernel_covariance(factors(:, :, k, i))
+         end do
+      end do
+      status = status_ok
+   end subroutine fmdn_mixture_covariances
 
 end module fmdn_c_mixture

@@ -1,6 +1,7 @@
 !> The boundary for texts (see fmdn_c): model files, and what codes mean.
 module fmdn_c_text
    use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int, c_int64_t
+   use fmdn_characters, only: to_characters, to_string
    use fmdn_file, only: model_contents, read_model, write_model
    use fmdn_kinds, only: ip
    use fmdn_status, only: status_invalid_argument, status_ok, status_text, stop_text
@@ -98,27 +99,5 @@ contains
          parameters, to_string(text), status, what)
       call to_characters(what, detail)
    end subroutine fmdn_file_write
-
-   pure function to_string(characters) result(string)
-      character(kind=c_char), intent(in) :: characters(:)
-      character(len=size(characters)) :: string
-      integer :: i
-
-      do i = 1, size(characters)
-         string(i:i) = characters(i)
-      end do
-   end function to_string
-
-   !> Copy, blank padded or cut.
-   pure subroutine to_characters(string, characters)
-      character(len=*), intent(in) :: string
-      character(kind=c_char), intent(inout) :: characters(:)
-      integer :: i
-
-      do i = 1, size(characters)
-         characters(i) = " "
-         if (i <= len(string)) characters(i) = string(i:i)
-      end do
-   end subroutine to_characters
 
 end module fmdn_c_text

@@ -3,7 +3,7 @@ module fmdn_kinds
    use, intrinsic :: iso_fortran_env, only: int64, real64
    implicit none (type, external)
    private
-   public :: wp, ip, pi, log_two_pi, tile_size, lanes
+   public :: wp, ip, pi, log_two_pi, tile_size, lanes, max_threads
 
    integer, parameter :: wp = real64 !! every real number
    integer, parameter :: ip = int64 !! every count that grows with the data
@@ -12,4 +12,5 @@ module fmdn_kinds
 
    integer, parameter :: lanes = 32 !! examples the kernels take in one step
    integer, parameter :: tile_size = 9*lanes !! most examples worked on together: they stay in cache
+   integer, parameter :: max_threads = 1024 !! OpenMP ends the process where it cannot make them
 end module fmdn_kinds

@@ -13,6 +13,7 @@ module fmdn_member
 
    !> Limits that keep every size within default integers.
    integer, parameter, public :: max_targets = 1000, max_kernels = 1000, max_units = 10**6
+   integer, parameter, public :: max_members = 10**4
 
    type :: member_type
       type(network_shape) :: network

@@ -138,7 +138,7 @@ contains
       if (status /= status_ok) return
       if (tiles%kept) tiles%first = aligned_start(tiles%storage)
       !$omp parallel do num_threads(n_threads) schedule(static) default(none) shared(tiles) &
-      !$omp private(view, first, last)
+      !$omp firstprivate(view) private(first, last)
       do tile = 1, tiles%n_tiles
          call rows_of(tiles, tile, first, last)
          associate (n => int(last - first + 1))

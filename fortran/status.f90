@@ -20,6 +20,8 @@ module fmdn_status
    integer, parameter, public :: status_truncated = 12
    integer, parameter, public :: status_damaged = 13
    integer, parameter, public :: status_no_member = 14
+   integer, parameter, public :: status_unfinished = 15
+   integer, parameter, public :: status_no_such_committee = 16
 
    integer, parameter, public :: stopped_not_yet = 0
    integer, parameter, public :: stopped_gradient = 1
@@ -54,6 +56,8 @@ contains
       case (status_truncated); text = "the file ends too early"
       case (status_damaged); text = "the file is damaged"
       case (status_no_member); text = "no member of the committee could be trained"
+      case (status_unfinished); text = "a checkpoint of a training that has not ended"
+      case (status_no_such_committee); text = "no committee of that name"
       case default; text = "unknown status"
       end select
    end function status_text

@@ -8,8 +8,8 @@ program test_fmdn
    use fmdn_file, only: write_model
    use fmdn_kinds, only: ip
    use fmdn_mixture, only: full
-   use fmdn_status, only: status_cannot_open, status_invalid_argument, status_not_finite, &
-      status_too_few_rows
+   use fmdn_status, only: status_cannot_open, status_invalid_argument, status_no_such_committee, &
+      status_not_finite, status_too_few_rows, status_unfinished
    implicit none (type, external)
    character(len=*), parameter :: path = "test_fmdn.mdn"
    type(row_store), target :: rows
@@ -21,7 +21,10 @@ program test_fmdn
    call test_fit()
    call test_members()
    call test_mixture()
+   call test_many()
+   call test_nothing()
    call test_files()
+   call test_checkpoint()
    call test_refused()
    call finish()
 
@@ -91,10 +94,99 @@ contains
             x = [mean(1), mean(2) + i*step]
             integral = integral + exp(posterior%log_density(x))*step
          end do
+         call check_close(posterior%pdf(x), exp(posterior%log_density(x)), 0.0_wp, "density")
          call check_close(integral, (posterior%cdf(mean(1) + 1e-4_wp) &
             - posterior%cdf(mean(1) - 1e-4_wp))/2e-4_wp, 1e-6_wp, "joint and marginal density")
       end associate
    end subroutine test_mixture
+
+   !> Many observations at once: the mixtures of each by itself, and their log density.
+   subroutine test_many()
+      integer, parameter :: n = 700
+      type(mixture), allocatable :: all_of_them(:)
+      real(wp) :: log_p(n), gap, away(2), spread(2, 2)
+      integer :: i, k
+
+      call network%posterior(rows%inputs(:, :n), all_of_them, status, n_threads=2)
+      call check(status == status_ok .and. size(all_of_them) == n, "posteriors of many")
+      call network%log_density(rows%inputs(:, :n), rows%targets(:, :n), log_p, status, n_threads=2)
+      call check(status == status_ok, "log density of many")
+      gap = 0
+      do i = 1, n
+         gap = max(gap, abs(log_p(i) - all_of_them(i)%log_density(rows%targets(:, i))))
+      end do
+      call check(gap < 1e-11_wp, "log density of committee and mixtures")
+      do i = 1, n, 100
+         call network%posterior(rows%inputs(:, i), posterior, status)
+         call check_close(posterior%mean(), all_of_them(i)%mean(), 1e-13_wp, "one of many")
+      end do
+      call check(network%n_inputs() == 2 .and. network%n_targets() == 2 .and. &
+         network%n_members() == 3, "sizes of the committee")
+      call check(posterior%n_targets() == 2 .and. posterior%n_kernels() >= 3, "of the mixture")
+
+      ! cov = sum_k w_k (cov_k + (mean_k - mean)(mean_k - mean)')
+      associate (each => posterior%covariances(), mean => posterior%mean(), &
+            total => posterior%covariance())
+         spread = 0
+         do k = 1, posterior%n_kernels()
+            away = posterior%means(:, k) - mean
+            spread = spread + posterior%weights(k)*(each(:, :, k) &
+               + matmul(reshape(away, [2, 1]), reshape(away, [1, 2])))
+         end do
+         call check_close(total, spread, 1e-14_wp, "covariance of the mixture")
+         call check_close(posterior%standard_deviation()**2, [total(1, 1), total(2, 2)], 1e-14_wp, &
+            "standard deviations")
+      end associate
+   end subroutine test_many
+
+   !> What is not there has no mass, and no size.
+   subroutine test_nothing()
+      type(mixture) :: nothing
+      type(committee) :: nobody
+      real(wp), parameter :: here(2) = [0.0_wp, 0.0_wp]
+
+      call check(size(nothing%mean()) == 0 .and. size(nothing%covariance()) == 0 .and. &
+         size(nothing%standard_deviation()) == 0 .and. size(nothing%covariances()) == 0 .and. &
+         size(nothing%sample(3, 1)) == 0, "an empty mixture")
+      call check(nothing%n_targets() == 0 .and. nothing%n_kernels() == 0, "has no size")
+      call check(nobody%n_inputs() == 0 .and. nobody%n_targets() == 0 .and. &
+         nobody%n_members() == 0, "nor has an empty committee")
+      call check(nothing%log_density(here) <= -huge(1.0_wp), "its log density")
+      call check_close(nothing%pdf(here), 0.0_wp, 0.0_wp, "its density")
+      call check_close(nothing%cdf(0.0_wp), 0.0_wp, 0.0_wp, "its distribution")
+      call check(nothing%quantile(0.5_wp) <= -huge(1.0_wp), "its quantiles")
+      call check(posterior%log_density([0.0_wp]) <= -huge(1.0_wp), "at half a point")
+      call check_close(posterior%cdf(0.0_wp, 3), 0.0_wp, 0.0_wp, "of a third target")
+      call check(posterior%quantile(0.5_wp, 0) <= -huge(1.0_wp), "of target 0")
+   end subroutine test_nothing
+
+   !> A file whose members are not all trained is not taken for a committee.
+   subroutine test_checkpoint()
+      type(committee) :: part, loaded
+      type(committee_view) :: view
+      character(len=200) :: detail
+      integer(ip) :: sizes(4, 1)
+      integer :: unit
+
+      part = network
+      call view_committee(part%layout, part%parameters, view, status)
+      associate (second => view%members(2))
+         part%parameters(second%offset + 1:second%offset + second%n_parameters) = 0
+      end associate
+      call part%save(path, status)
+      call loaded%load(path, status, detail=detail)
+      call check(status == status_unfinished .and. detail == "1 of 3 members are missing", &
+         "a member is missing: " // trim(detail))
+      call check(.not. allocated(loaded%layout), "nothing is loaded")
+
+      sizes(:, 1) = [10_ip, size(network%layout, kind=ip), size(network%parameters, kind=ip), 2_ip]
+      call write_model(path, 1_ip, sizes, "checkpoint", network%layout, network%parameters, "{}", &
+         status, detail)
+      call loaded%load(path, status)
+      call check(status == status_unfinished, "a checkpoint whose members were not weighed yet")
+      open (newunit=unit, file=path)
+      close (unit, status="delete")
+   end subroutine test_checkpoint
 
    !> Saved and loaded: the same bits.
    subroutine test_files()
@@ -110,7 +202,8 @@ contains
          all(same(loaded%parameters, network%parameters)) .and. loaded%text == network%text, &
          "what was saved is loaded")
       call loaded%load(path, status, name="another", detail=detail)
-      call check(status == status_invalid_argument .and. detail /= "", "no committee of that name")
+      call check(status == status_no_such_committee .and. &
+         detail == 'there is none called "another"', "no committee of that name")
 
       associate (other => small_layout(3, 1, 2, full, .false.))
          call write_model(path, 2_ip, reshape([5_ip, size(network%layout, kind=ip), &
@@ -135,6 +228,8 @@ contains
    subroutine test_refused()
       type(committee) :: nothing
       type(mixture) :: of_nothing
+      type(mixture), allocatable :: many(:)
+      real(wp) :: log_p(8)
       type(fit_options) :: settings
       real(wp), allocatable :: inputs(:, :)
 
@@ -142,6 +237,15 @@ contains
       call check(status == status_invalid_argument, "refused: posterior of nothing")
       call nothing%save(path, status)
       call check(status == status_invalid_argument, "refused: nothing to save")
+      call network%posterior(rows%inputs(:1, :9), many, status)
+      call check(status == status_invalid_argument, "refused: observations of another length")
+      call network%posterior(rows%inputs(:, :9), many, status, n_threads=0)
+      call check(status == status_invalid_argument, "refused: on no threads")
+      call network%posterior(rows%inputs(:, :9), many, status, n_threads=100000)
+      call check(status == status_invalid_argument, "refused: on a hundred thousand")
+      call network%log_density(rows%inputs(:, :9), rows%targets(:, :9), log_p, status)
+      call check(status == status_invalid_argument, "refused: log density of another length")
+      call check(all(log_p <= -huge(1.0_wp)), "which is none")
       call network%posterior([1.0_wp], of_nothing, status)
       call check(status == status_invalid_argument, "refused: an observation of another length")
       call network%posterior([1.0_wp, ieee_value(1.0_wp, ieee_positive_inf)], of_nothing, status)

@@ -132,7 +132,8 @@ def test_use_points_up_only():
         assert path.stem in ORDER, f"{path.name} is not in meson.build"
         at = ORDER.index(path.stem)
         text = path.read_text()
-        assert re.findall(r"^module (\w+)$", text, re.MULTILINE) == [modules[at]]
+        expected = [] if path.stem == "fmdn77" else [modules[at]]  # for FORTRAN 77
+        assert re.findall(r"^module (\w+)$", text, re.MULTILINE) == expected
         for number, statement in statements(text):
             used = re.match(r"use +(fmdn\w*)", statement)
             above = not used or used[1] in modules[:at]

@@ -1,0 +1,57 @@
+C     A FIXED-FORM PROGRAM THAT KNOWS MODULES: IT TRAINS A COMMITTEE,
+C     SAVES IT, AND LETS A SUBROUTINE THAT KNOWS NONE READ IT. BOTH
+C     HAVE TO GIVE THE SAME BITS.
+      PROGRAM MODERN
+      USE FMDN, ONLY: COMMITTEE, FIT_OPTIONS, MIXTURE, WP
+      IMPLICIT NONE
+      INTEGER NROWS, NFAIL, STATUS, I, J
+      PARAMETER (NROWS = 400)
+      REAL(WP) D(2, NROWS), T(1, NROWS), OBS(2), Q(3), LOGP
+      REAL(WP) P(3), HERE
+      TYPE(COMMITTEE) NET
+      TYPE(MIXTURE) POST
+      TYPE(FIT_OPTIONS) OPTS
+      INTEGER NBAD
+      EXTERNAL OLDASK, OLDBAD
+      DATA P /0.05D0, 0.5D0, 0.95D0/
+
+C     A TARGET, AND TWO INPUTS THAT SHOW IT WITH A WAVE ON TOP.
+      DO 10 I = 1, NROWS
+         T(1, I) = MOD(0.61803398875D0*I, 1D0)
+         D(1, I) = T(1, I) + 0.2D0*SIN(7D0*I)
+         D(2, I) = T(1, I)**2 + 0.2D0*SIN(11D0*I)
+   10 CONTINUE
+      OPTS%N_MEMBERS = 2
+      OPTS%HIDDEN = [3, 4]
+      OPTS%KERNELS = [1, 2]
+      OPTS%MAX_ITER = 30
+      NFAIL = 0
+      CALL NET%FIT(D, T, OPTS, STATUS)
+      IF (STATUS .NE. 0) NFAIL = NFAIL + 1
+      CALL NET%SAVE('legacy.mdn', STATUS)
+      IF (STATUS .NE. 0) NFAIL = NFAIL + 1
+
+      DO 30 I = 1, 20
+         OBS(1) = 0.05D0*I
+         OBS(2) = OBS(1)**2
+         CALL NET%POSTERIOR(OBS, POST, STATUS)
+         IF (STATUS .NE. 0) NFAIL = NFAIL + 1
+         CALL OLDASK('legacy.mdn', OBS, 3, P, Q, LOGP, STATUS)
+         IF (STATUS .NE. 0) NFAIL = NFAIL + 1
+         DO 20 J = 1, 3
+            HERE = POST%QUANTILE(P(J))
+            IF (TRANSFER(HERE, 1_8) .NE. TRANSFER(Q(J), 1_8))
+     &         NFAIL = NFAIL + 1
+   20    CONTINUE
+         HERE = POST%LOG_DENSITY(Q(2:2))
+         IF (TRANSFER(HERE, 1_8) .NE. TRANSFER(LOGP, 1_8))
+     &      NFAIL = NFAIL + 1
+         IF (.NOT. (Q(1) .LT. Q(2) .AND. Q(2) .LT. Q(3)))
+     &      NFAIL = NFAIL + 1
+   30 CONTINUE
+      CALL OLDBAD('legacy.mdn', NBAD)
+      OPEN (10, FILE='legacy.mdn')
+      CLOSE (10, STATUS='DELETE')
+      WRITE (*, *) NFAIL + NBAD, ' FAILED'
+      IF (NFAIL + NBAD .NE. 0) STOP 1
+      END
