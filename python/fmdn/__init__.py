@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._boundary import loss_gradient as loss_gradient
+    from .cloud import TrainingCloud as TrainingCloud
+    from .cloud import novelty as novelty
     from .committee import Committee as Committee
+    from .diagnostics import calibration as calibration
     from .distributions import LogUniform as LogUniform
     from .distributions import Normal as Normal
     from .distributions import TruncatedNormal as TruncatedNormal
@@ -17,12 +20,20 @@ if TYPE_CHECKING:
     from .inversion import Inversion as Inversion
     from .inversion import load as load
     from .joint import MultivariateNormal as MultivariateNormal
+    from .learning import learning_curve as learning_curve
     from .mixture import Mixture as Mixture
+    from .noise import CorrelatedNoise as CorrelatedNoise
+    from .noise import FunctionNoise as FunctionNoise
     from .noise import GaussianNoise as GaussianNoise
+    from .noise import RecordedNoise as RecordedNoise
+    from .noise import ScaledNoise as ScaledNoise
     from .parameter import Parameter as Parameter
+    from .predictive import predictive_check as predictive_check
     from .priors import Prior as Prior
     from .program import Columns as Columns
     from .program import Program as Program
+    from .recalibration import recalibrate as recalibrate
+    from .report import write_report as write_report
     from .samples import Samples as Samples
     from .simulation import simulate as simulate
     from .store import open_samples as open_samples
@@ -42,10 +53,21 @@ _HOME = {
     "open_samples": "store",
     "Samples": "samples",
     "GaussianNoise": "noise",
+    "CorrelatedNoise": "noise",
+    "RecordedNoise": "noise",
+    "ScaledNoise": "noise",
+    "FunctionNoise": "noise",
     "Committee": "committee",
     "Mixture": "mixture",
     "Inversion": "inversion",
     "load": "inversion",
+    "calibration": "diagnostics",
+    "recalibrate": "recalibration",
+    "novelty": "cloud",
+    "TrainingCloud": "cloud",
+    "predictive_check": "predictive",
+    "learning_curve": "learning",
+    "write_report": "report",
     "loss_gradient": "_boundary",
 }
 

@@ -1,0 +1,311 @@
+"""A monotone map that makes the coverage of one-dimensional posteriors right.
+
+Let F be the cdf of a posterior and z = Phi^-1(F(truth)) the normal score of the truth.
+On rows that nothing was trained on, z should be N(0, 1). If it is distributed
+otherwise, the increasing function g that makes g(z) normal gives the recalibrated
+posterior, whose cdf is Phi(g(Phi^-1(F(x)))) (Kuleshov et al. 2018 in normal scores,
+where the tails need no care: g goes on as a straight line).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from .checks import check_array, check_integer
+
+FEWEST = 50  # rows that a map can be fitted to
+TAIL = 25  # rows beyond the outermost knots
+HIGH = 5.0  # normal score above which 1 - q has too few digits
+
+
+def recalibrate(posterior, truths):
+    """Fit the map that makes posteriors of a target calibrated.
+
+    Parameters
+    ----------
+    posterior : Mixture
+        Of n observations that nothing was trained on, and of one target; of a joint
+        posterior take `marginal(name)`.
+    truths : array_like, shape (n,)
+
+    Returns
+    -------
+    Recalibration
+        Call it with a posterior of the same committee. As ``committee.recalibration_``
+        it is saved with the committee, and read back.
+
+    Examples
+    --------
+    >>> committee.recalibration_ = recalibrate(committee.posterior(inputs), targets)
+    >>> committee.recalibration_(committee.posterior(observed)).interval(0.9)
+    """
+    posterior._require_one_target("recalibrate")
+    truths = check_array("truths", truths, (1, 2))
+    truths = truths.reshape(len(truths), -1)
+    if truths.shape[1] != 1 or posterior._single or len(truths) != len(posterior):
+        raise ValueError(
+            f"truths must be one for each posterior of {posterior!r}, "
+            f"got shape {truths.shape}"
+        )
+    if len(truths) < FEWEST:
+        raise ValueError(f"at least {FEWEST} rows are needed, got {len(truths)}")
+    z = np.sort(_normal_score(_without_axis(posterior), truths)[:, 0])
+    outermost = -ndtri(TAIL / len(z)) if len(z) > 2 * TAIL else 0.0
+    # about 0.6 apart: then what is fitted to noise costs p/2n = K/2n nats
+    normal = np.linspace(-outermost, outermost, 2 * round(outermost / 0.6) + 1)
+    shares = (np.arange(1, len(z) + 1) - 0.5) / len(z)
+    scores = np.interp(ndtr(normal), shares, z)
+    keep = np.concatenate([[True], np.diff(scores) > 1e-6])
+    return Recalibration(scores[keep], normal[keep])
+
+
+class Recalibration:
+    """An increasing map of normal scores, g, through some knots.
+
+    Between the knots it is a cubic with continuous slope (Fritsch and Butland 1984),
+    beyond them a straight line; through a single knot it has slope one.
+
+    Parameters
+    ----------
+    scores, normal : array_like, shape (K,)
+        g(scores) = normal; both increase.
+    """
+
+    def __init__(self, scores, normal):
+        from scipy.interpolate import CubicHermiteSpline
+
+        x, y = (np.array(one, float) for one in (scores, normal))
+        increase = (np.diff(x) > 0).all() and (np.diff(y) > 0).all()
+        finite = np.isfinite(x).all() and np.isfinite(y).all()
+        if x.ndim != 1 or x.shape != y.shape or not (len(x) and increase and finite):
+            raise ValueError("scores and normal must be increasing, as many of each")
+        self.scores, self.normal = x, y
+        if len(x) == 1:
+            x, y = x + [-1.0, 1.0], y + [-1.0, 1.0]
+        slopes = np.diff(y) / np.diff(x)
+        inner = 2 / (1 / slopes[:-1] + 1 / slopes[1:])  # never zero
+        self._knots = x, y, slopes[[0, -1]]
+        ends = slopes[:1], inner, slopes[-1:]
+        self._spline = CubicHermiteSpline(x, y, np.concatenate(ends))
+        self._slope = self._spline.derivative()
+
+    def __call__(self, posterior):
+        """Give the recalibrated posterior.
+
+        Parameters
+        ----------
+        posterior : Mixture
+            Of one target.
+
+        Returns
+        -------
+        Recalibrated
+        """
+        posterior._require_one_target("recalibration")
+        return Recalibrated(_without_axis(posterior), self)
+
+    def __repr__(self) -> str:
+        """Return the knots, shortly."""
+        pairs = zip(self.scores, self.normal, strict=True)
+        return f"<Recalibration {', '.join(f'{a:.2f} -> {b:.2f}' for a, b in pairs)}>"
+
+    def map(self, z: np.ndarray) -> np.ndarray:
+        """g(z)."""
+        x, y, slopes = self._knots
+        inside = self._spline(np.clip(z, x[0], x[-1]))
+        below, above = np.minimum(z - x[0], 0), np.maximum(z - x[-1], 0)
+        return inside + slopes[0] * below + slopes[1] * above
+
+    def slope(self, z: np.ndarray) -> np.ndarray:
+        """g'(z), positive."""
+        x, _, slopes = self._knots
+        inside = self._slope(np.clip(z, x[0], x[-1]))
+        return np.where(z < x[0], slopes[0], np.where(z > x[-1], slopes[1], inside))
+
+    def inverse(self, y: np.ndarray) -> np.ndarray:
+        """z with g(z) = y: looked up, then Newton's method."""
+        knots, values, slopes = self._knots
+        y = np.asarray(y, float)
+        table = np.linspace(knots[0], knots[-1], 2001)
+        within = np.clip(y, values[0], values[-1])
+        z = np.interp(within, self._spline(table), table)
+        for _ in range(3):
+            step = (self._spline(z) - within) / self._slope(z)
+            z = np.clip(z - step, knots[0], knots[-1])
+        with np.errstate(invalid="ignore"):
+            left = knots[0] + (y - values[0]) / slopes[0]
+            right = knots[-1] + (y - values[-1]) / slopes[1]
+        return np.where(y < values[0], left, np.where(y > values[-1], right, z))
+
+    def to_json(self) -> dict[str, list[float]]:
+        """Give the knots in the types of JSON."""
+        return {"scores": self.scores.tolist(), "normal": self.normal.tolist()}
+
+    @classmethod
+    def from_json(cls, known: Mapping[str, Any]) -> Recalibration:
+        """Make it from what `to_json` gave."""
+        return cls(known["scores"], known["normal"])
+
+
+class Recalibrated:
+    """A posterior of one target, recalibrated: a distribution, not a mixture.
+
+    It has the methods of `Mixture` that have a meaning for it, with the same axes.
+    """
+
+    space = "recalibrated"
+    n_targets = 1
+
+    def __init__(self, posterior, recalibration):
+        self._posterior, self._g = posterior, recalibration
+        self._single, self.target_names = posterior._single, posterior.target_names
+
+    def __len__(self) -> int:
+        return len(self._posterior)
+
+    def __getitem__(self, index) -> Recalibrated:
+        """Return some of the observations; an integer gives a single one."""
+        return Recalibrated(self._posterior[index], self._g)
+
+    def __iter__(self) -> Iterator[Recalibrated]:
+        """Go through the observations."""
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<recalibrated {repr(self._posterior).lstrip('<')}"
+
+    @property
+    def members(self) -> list[Recalibrated]:
+        """Each member's own posterior, by the same map."""
+        return [Recalibrated(one, self._g) for one in self._posterior.members]
+
+    def marginal(self, name: str) -> Recalibrated:
+        """Return itself: there is one target."""
+        self._posterior._index(name)
+        return self
+
+    def logpdf(self, x) -> np.ndarray:
+        """Logarithm of the density, in nats."""
+        z = _normal_score(self._posterior, x)
+        g = np.clip(self._g.map(z), -1e150, 1e150)
+        # d cdf/dx = p(x) g'(z) phi(g)/phi(z); z ends where p is nothing
+        change = np.log(self._g.slope(z)) + 0.5 * (z - g) * (z + g)
+        return self._posterior.logpdf(x) + change
+
+    def pdf(self, x) -> np.ndarray:
+        """Density."""
+        return np.exp(self.logpdf(x))
+
+    def cdf(self, x) -> np.ndarray:
+        """Probability of a value below x."""
+        return ndtr(self._g.map(_normal_score(self._posterior, x)))
+
+    def sf(self, x) -> np.ndarray:
+        """Probability of a value above x."""
+        return ndtr(-self._g.map(_normal_score(self._posterior, x)))
+
+    def prob(self, a, b) -> np.ndarray:
+        """Probability of a value between a and b."""
+        return self.cdf(b) - self.cdf(a)
+
+    def quantile(self, q) -> np.ndarray:
+        """Value below which the probability is q."""
+        q = np.asarray(q, float)
+        if not ((q >= 0) & (q <= 1)).all():
+            raise ValueError("q must lie between 0 and 1")
+        x = _points(self._posterior, self._g.inverse(ndtri(q.ravel())))
+        return x.reshape(x.shape[:-1] + q.shape)[()]
+
+    def median(self) -> np.ndarray:
+        """Value with probability one half on either side."""
+        return self.quantile(0.5)
+
+    def interval(self, confidence=0.9) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds with equal probabilities outside: (low, high)."""
+        bounds = self.quantile([(1 - confidence) / 2, (1 + confidence) / 2])
+        return bounds[..., 0], bounds[..., 1]
+
+    def mean(self) -> np.ndarray:
+        """Mean, by quadrature over normal scores."""
+        x, weights = self._nodes()
+        return x @ weights
+
+    def var(self) -> np.ndarray:
+        """Variance, by quadrature over normal scores."""
+        x, weights = self._nodes()
+        return (x - (x @ weights)[..., np.newaxis]) ** 2 @ weights
+
+    def std(self) -> np.ndarray:
+        """Standard deviation."""
+        return np.sqrt(self.var())
+
+    def sample(self, size: int, seed: int = 0) -> np.ndarray:
+        """Draw samples, shape (n, size): see `Mixture.sample`."""
+        size = check_integer("size", size, 0)
+        seed = check_integer("seed", seed, 0, 2**63 - 1)
+        posteriors = [self._posterior] if self._single else list(self._posterior)
+        normal = np.random.default_rng(seed).standard_normal((len(posteriors), size))
+        pairs = zip(posteriors, self._g.inverse(normal), strict=True)
+        draws = np.array([_points(one, z) for one, z in pairs])
+        return draws[0] if self._single else draws
+
+    def information_gain(self, prior) -> np.ndarray:
+        """KL(posterior || prior) in nats, within the prior's support."""
+        prior = prior[self.target_names[0]] if isinstance(prior, Mapping) else prior
+        x, weights = self._nodes()
+        log_prior = prior.logpdf(x)
+        inside = np.isfinite(log_prior)
+        mass = inside @ weights
+        ratio = np.where(inside, self.logpdf(x) - log_prior, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gain = ratio @ weights / mass - np.log(mass)
+        return np.where(mass > 0, gain, np.inf)[()]
+
+    def support(self) -> tuple[float, float]:
+        """Where the density can be positive."""
+        return self._posterior.support()
+
+    ppf, rvs = quantile, sample
+
+    def _nodes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Points (n, m), and weights of means over them."""
+        z = np.linspace(-6, 6, 241)
+        weights = np.exp(-0.5 * z**2)
+        return _points(self._posterior, self._g.inverse(z)), weights / weights.sum()
+
+
+def _points(posterior: Any, z: np.ndarray) -> np.ndarray:
+    """Where the posteriors have the normal scores z (m,): (n, m)."""
+    x = np.asarray(posterior.quantile(ndtr(np.minimum(z, HIGH))))
+    far = (z > HIGH) & (z < np.inf)
+    if far.any() and np.isinf(posterior.support()[1]).all():
+        # 1 - q has no digits left: by bisection on the upper tail
+        low = x[..., far]
+        step = low - np.asarray(posterior.median())[..., np.newaxis]
+        high = low + step
+        while (short := _normal_score(posterior, high) < np.minimum(z[far], 37)).any():
+            step = 2 * step
+            high = np.where(short, high + step, high)
+        for _ in range(70):
+            middle = low + (high - low) / 2
+            short = _normal_score(posterior, middle) < z[far]
+            low, high = np.where(short, middle, low), np.where(short, high, middle)
+        x[..., far] = low
+    x[..., z == np.inf] = np.asarray(posterior.quantile(1.0))[..., np.newaxis]
+    return x
+
+
+def _without_axis(posterior: Any) -> Any:
+    """A posterior of one target, points without a target axis."""
+    return posterior.marginal(posterior.target_names[0])
+
+
+def _normal_score(posterior: Any, x) -> np.ndarray:
+    """Phi^-1(F(x)), from the smaller tail; finite."""
+    below, above = np.asarray(posterior.cdf(x)), np.asarray(posterior.sf(x))
+    score = np.where(below < above, ndtri(below), -ndtri(above))
+    return np.clip(score, -38, 38)[()]  # where double precision ends

@@ -1,0 +1,173 @@
+"""Scores against slow and obvious ways to them; bands against simulations."""
+
+import numpy as np
+import pytest
+from fmdn import Mixture, scores, uniformity
+from scipy import stats
+
+
+def mixtures(n, seed):
+    """Posteriors of one target with kernels unlike each other."""
+    rng = np.random.default_rng(seed)
+    k = 4
+    return Mixture(
+        rng.dirichlet(np.ones(k), n),
+        rng.normal(scale=2, size=(n, k, 1)),
+        1 / np.exp(rng.uniform(-3, 1, size=(n, k, 1, 1))),
+        single=False,
+        one_target_axis=True,
+        target_names=["x"],
+    )
+
+
+# --- CRPS -----------------------------------------------------------------------------
+
+
+def test_crps_is_the_integral_over_the_cdf():
+    posterior = mixtures(20, 0)
+    truths = np.random.default_rng(1).normal(scale=3, size=20)
+    found = scores.crps(posterior, truths)
+    x = np.linspace(-40, 40, 800_001)
+    for one, truth, value in zip(posterior, truths, found, strict=True):
+        excess = one.cdf(x) - (x >= truth)
+        assert value == pytest.approx(np.trapezoid(excess**2, x), rel=1e-4)
+
+
+def test_crps_of_one_gaussian():
+    """sd [z (2 Phi(z) - 1) + 2 phi(z) - 1/sqrt(pi)] (Gneiting and Raftery 2007)."""
+    z = np.linspace(-30, 30, 61)
+    posterior = Mixture(
+        np.ones((61, 1)),
+        np.full((61, 1, 1), 7.0),
+        np.full((61, 1, 1, 1), 1 / 2.0),
+        single=False,
+        one_target_axis=True,
+        target_names=["x"],
+    )
+    exact = z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi)
+    found = scores.crps(posterior, 7 + 2 * z)
+    np.testing.assert_allclose(found, 2 * exact, rtol=1e-13)
+
+
+def test_crps_of_other_distributions_is_integrated(monkeypatch):
+    posterior = mixtures(300, 2)
+    truths = np.random.default_rng(3).normal(scale=3, size=300)
+    exact = scores.crps(posterior, truths)
+    monkeypatch.setattr(Mixture, "space", "mapped")
+    found = scores.crps(posterior, truths)
+    error = np.abs(found / exact - 1)  # kernels far narrower than their distances
+    assert error.max() < 1e-3 and np.median(error) < 1e-5
+
+
+def test_many_rows_are_scored_in_blocks(monkeypatch):
+    posterior = mixtures(100, 4)
+    truths = np.random.default_rng(5).normal(size=100)
+    whole = scores.crps(posterior, truths)
+    monkeypatch.setattr(scores, "_BLOCK", 100)
+    np.testing.assert_array_equal(scores.crps(posterior, truths), whole)
+
+
+# --- Near the truth -------------------------------------------------------------------
+
+
+def test_near_truth_is_the_probability_on_either_side():
+    posterior = mixtures(50, 6)
+    truths = np.random.default_rng(7).normal(size=50)
+    above, below = scores.near_truth(posterior, truths, 0.3)
+    for i, (one, truth) in enumerate(zip(posterior, truths, strict=True)):
+        assert above[i] == pytest.approx(one.cdf(truth + 0.3) - one.cdf(truth))
+        assert below[i] == pytest.approx(one.cdf(truth) - one.cdf(truth - 0.3))
+
+
+# --- Ranks ----------------------------------------------------------------------------
+
+
+def test_level_of_a_gaussian_is_that_of_its_interval():
+    """P(p(x) > p(truth)) = P(|x| < |truth|), to the error of 500 draws."""
+    z = np.linspace(-3, 3, 400)
+    posterior = Mixture(
+        np.ones((400, 1)),
+        np.zeros((400, 1, 1)),
+        np.ones((400, 1, 1, 1)),
+        single=False,
+        one_target_axis=True,
+        target_names=["x"],
+    )
+    level = scores.ranks(posterior, z[:, np.newaxis])["HPD"]
+    exact = 2 * stats.norm.cdf(np.abs(z)) - 1
+    error = np.sqrt(exact * (1 - exact) / scores.N_DRAWS) + 1 / scores.N_DRAWS
+    assert (np.abs(level - exact) < 5 * error).all()
+    assert np.abs(level - exact).mean() < error.mean()
+
+
+def test_blocks_draw_independently(monkeypatch):
+    """The same posterior in each block, and other draws."""
+    monkeypatch.setattr(scores, "_BLOCK", scores.N_DRAWS)
+    posterior = mixtures(1, 8)[np.zeros(50, int)]
+    truths = np.zeros((50, 1))
+    levels = scores.ranks(posterior, truths)["HPD"]
+    assert len(np.unique(np.round(levels * scores.N_DRAWS))) > 10
+
+
+# --- Bands and tests ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [20, 300, 2000, 10**5])
+@pytest.mark.parametrize("level", [0.01, 0.1])
+def test_bands_hold_together(n, level, seed, times):
+    """All bins, and all levels, of uniform numbers: the probability is as stated."""
+    repeats = times(20_000)
+    rng = np.random.default_rng([seed, n])
+    counts = rng.multinomial(n, np.full(20, 0.05), size=repeats)
+    shares = counts.cumsum(axis=1)[:, :-1] / n
+    low, high = uniformity.histogram_band(n, level)
+    out_of_bins = ((counts < low - 1e-9) | (counts > high + 1e-9)).any(axis=1).mean()
+    low, high = uniformity.coverage_band(n, level)
+    out_of_levels = ((shares < low - 1e-9) | (shares > high + 1e-9)).any(axis=1).mean()
+    # counts are whole: with few of them the band may hold more often than stated
+    error = np.sqrt(level * (1 - level) * (1 / repeats + 1 / uniformity.N_SIMULATED))
+    slack = 4 * error
+    assert out_of_bins < level + slack and out_of_levels < level + slack
+    if n > 1000:
+        assert out_of_bins > 0.8 * level - slack
+        assert out_of_levels > 0.8 * level - slack
+
+
+def test_p_values_are_what_they_say(seed, times):
+    rng = np.random.default_rng(seed)
+    repeats = times(5000)
+    numbers = rng.uniform(size=(repeats, 1000))
+    for test in (uniformity.histogram_test, uniformity.coverage_test):
+        p = np.array([test(u) for u in numbers])
+        for level in (0.01, 0.1, 0.5):
+            error = np.sqrt(level * (1 - level) / repeats)
+            assert (p <= level).mean() < level + 4 * error + 0.1 * level
+            if level < 0.5:  # counts are whole, and so many end on the same p
+                assert (p <= level).mean() > 0.85 * level - 4 * error
+
+
+def test_test_and_band_say_the_same(seed):
+    rng = np.random.default_rng(seed)
+    agreed = 0
+    for k in range(200):
+        u = rng.beta(1, 1 + 0.004 * k, size=500)
+        counts, shares = uniformity.histogram(u), uniformity.coverage(u)
+        low, high = uniformity.histogram_band(500, 0.05)
+        out = bool(((counts < low - 1e-9) | (counts > high + 1e-9)).any())
+        agreed += out == (uniformity.histogram_test(u) < 0.05)
+        low, high = uniformity.coverage_band(500, 0.05)
+        out = bool(((shares < low - 1e-12) | (shares > high + 1e-12)).any())
+        agreed += out == (uniformity.coverage_test(u) < 0.05)
+    assert agreed >= 398  # p-values end on the band's edge now and then
+
+
+def test_p_values_beyond_the_simulations_are_ordered():
+    rng = np.random.default_rng(0)
+    p = [uniformity.histogram_test(rng.beta(1, b, size=1000)) for b in (1.7, 2, 2.5)]
+    assert 1e-4 > p[0] > p[1] > p[2] > 0
+
+
+def test_the_ends_are_counted():
+    assert uniformity.histogram([0.0, 1.0, 0.05, 0.049999]).tolist() == (
+        [2, 1] + [0] * 17 + [1]
+    )
