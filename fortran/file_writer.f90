@@ -1,6 +1,5 @@
 !> Writing the model file: whole or not at all.
 module fmdn_file_writer
-   use, intrinsic :: iso_c_binding, only: c_char, c_int, c_null_char
    use fmdn_file_words, only: add_to, checksum_label, decimal, detail_length, digits_of, &
       file_version, fnv_hash, in_layout, in_names, in_parameters, in_text, is_name, &
       largest_count, line_feed, magic, quoted
@@ -9,48 +8,18 @@ module fmdn_file_writer
       check_layout, header_size, name_of, tag_length, tag_of
    use fmdn_status, only: status_cannot_write, status_invalid_argument, status_invalid_layout, &
       status_not_finite, status_ok, status_text, status_unknown_block
+   use fmdn_whole_file, only: close_file, open_file, put_bytes, whole_file
    implicit none (type, external)
    private
    public :: write_model
 
    integer, parameter :: reals_a_line = 4, integers_a_line = 10
 
-   !> A file being written. After the first failure nothing more is written.
+   !> A model file being written, and the checksum so far.
    type :: file_writer
-      integer :: unit = 0
-      logical :: opened = .false.
-      character(len=:), allocatable :: temporary
-      logical :: failed = .false.
-      character(len=detail_length) :: message = ""
-      integer(ip) :: n_bytes = 0
+      type(whole_file) :: file
       type(fnv_hash) :: hash
    end type file_writer
-
-   interface
-      !> Put `temporary` safely on the disk and in the place of `target`; 0 or an errno.
-      function fmdn_replace_file(temporary, target) result(errno) bind(c)
-         import :: c_char, c_int
-         implicit none (type, external)
-         ! allow(C071): C strings
-         character(kind=c_char), intent(in) :: temporary(*), target(*)
-         integer(c_int) :: errno
-      end function fmdn_replace_file
-
-      !> 0 or an errno.
-      function fmdn_remove_file(path) result(errno) bind(c)
-         import :: c_char, c_int
-         implicit none (type, external)
-         ! allow(C071): a C string
-         character(kind=c_char), intent(in) :: path(*)
-         integer(c_int) :: errno
-      end function fmdn_remove_file
-
-      function fmdn_process_id() result(id) bind(c)
-         import :: c_int
-         implicit none (type, external)
-         integer(c_int) :: id
-      end function fmdn_process_id
-   end interface
 
 contains
 
@@ -82,7 +51,7 @@ contains
          if (status /= status_ok) return
       end do
 
-      call open_temporary(trim(path), to)
+      call open_file(path, to%file)
       call put(to, magic // decimal(int(file_version, ip)) // line_feed)
       call put(to, "committees " // decimal(n_entries) // line_feed)
       last = 0
@@ -96,9 +65,9 @@ contains
       end do
       call put(to, line_feed)
       call put(to, checksum_label // digits_of(to%hash) // line_feed)
-      call close_and_replace(to, trim(path))
-      status = merge(status_cannot_write, status_ok, to%failed)
-      detail = to%message
+      call close_file(to%file)
+      status = merge(status_cannot_write, status_ok, to%file%failed)
+      detail = to%file%message
    end subroutine write_model
 
    !> Is this something that `read_model` would give back bit for bit?
@@ -177,69 +146,12 @@ contains
       end do
    end subroutine put_committee
 
-   !> A new file beside the target, so that it can take the target's place in one step.
-   subroutine open_temporary(path, to)
-      character(len=*), intent(in) :: path
-      type(file_writer), intent(inout) :: to
-      logical :: exists
-      integer :: i, trouble
-
-      do i = 1, 1000 ! other threads' files, and what killed processes have left behind
-         to%temporary = path // "." // decimal(int(fmdn_process_id(), ip)) // "-" // &
-            decimal(int(i, ip)) // ".tmp"
-         inquire (file=to%temporary, exist=exists)
-         if (exists) cycle
-         open (newunit=to%unit, file=to%temporary, access="stream", form="unformatted", &
-            action="write", status="new", iostat=trouble, iomsg=to%message)
-         if (trouble == 0) then
-            to%opened = .true.
-            to%message = ""
-            return
-         end if
-         inquire (file=to%temporary, exist=exists)
-         if (.not. exists) exit
-      end do
-      to%failed = .true.
-      if (exists) to%message = "no free name for a temporary file: " // to%temporary
-   end subroutine open_temporary
-
    subroutine put(to, bytes)
       type(file_writer), intent(inout) :: to
       character(len=*), intent(in) :: bytes
-      integer :: trouble
 
-      if (to%failed) return
-      write (to%unit, iostat=trouble, iomsg=to%message) bytes
-      to%failed = trouble /= 0
-      to%n_bytes = to%n_bytes + len(bytes, ip)
+      call put_bytes(to%file, bytes)
       call add_to(to%hash, bytes)
    end subroutine put
-
-   !> What counts is the size on the disk: a full disk may show only when the last buffer goes out.
-   subroutine close_and_replace(to, path)
-      type(file_writer), intent(inout) :: to
-      character(len=*), intent(in) :: path
-      integer(ip) :: n_bytes
-      integer :: trouble
-      character(len=detail_length) :: message
-
-      if (.not. to%opened) return
-      close (to%unit, iostat=trouble, iomsg=message)
-      inquire (file=to%temporary, size=n_bytes)
-      if (.not. to%failed .and. (trouble /= 0 .or. n_bytes /= to%n_bytes)) then
-         to%failed = .true.
-         to%message = "only " // decimal(max(n_bytes, 0_ip)) // " of " // decimal(to%n_bytes) // &
-            " bytes could be written: is the disk full?"
-      end if
-      if (.not. to%failed) then
-         trouble = fmdn_replace_file(to%temporary // c_null_char, path // c_null_char)
-         if (trouble == 0) return
-         to%failed = .true.
-         to%message = "the finished file cannot take the place of its target (system error " // &
-            decimal(int(trouble, ip)) // ")"
-      end if
-      trouble = fmdn_remove_file(to%temporary // c_null_char)
-      if (trouble /= 0) to%message = trim(to%message) // "; left behind: " // to%temporary
-   end subroutine close_and_replace
 
 end module fmdn_file_writer

@@ -10,7 +10,7 @@ module fmdn_fit
    use fmdn_loss, only: example_losses, is_raised, loss_cap, new_tile_work, tile_work
    use fmdn_rows, only: data_set, fetch_tile, fit_scales, new_view, rows_to_train, rows_to_weigh, &
       scale_type, tile_rows, tiled_rows
-   use fmdn_splits, only: fold_of, role_monitor, split_rows
+   use fmdn_splits, only: fold_of, max_folds, role_monitor, role_training, split_rows
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_no_member, &
       status_not_finite, status_ok, status_out_of_memory, status_too_few_rows, stopped_failed, &
       stopped_interrupted, stopped_not_yet, stopped_out_of_memory
@@ -21,11 +21,12 @@ module fmdn_fit
 
 contains
 
-   !> All of it, for a planned committee whose inputs are neither missing nor projected: rows split, members trained and weighed, those that failed
-   !> left out. With status_interrupted the members that were finished make the committee, where
-   !> there are any; with any other but status_ok it is as it was.
+   !> All of it, for a planned committee whose inputs are neither missing nor projected: rows
+   !> split, members trained and weighed, those that failed left out. With status_interrupted the
+   !> members that were finished make the committee, where there are any; with any other but
+   !> status_ok it is as it was.
    subroutine fit_committee(inputs, targets, options, n_threads, interrupt, layout, parameters, &
-      status)
+      status, given_roles)
       real(wp), intent(in), target, contiguous :: inputs(:, :)  !! (n_inputs, n_rows)
       real(wp), intent(in), target, contiguous :: targets(:, :) !! (n_targets, n_rows)
       type(training_options), intent(in) :: options
@@ -34,6 +35,7 @@ contains
       integer(ip), allocatable, intent(inout) :: layout(:)
       real(wp), allocatable, intent(inout) :: parameters(:)
       integer, intent(out) :: status
+      integer, intent(in), optional :: given_roles(:) !! of the rows, where they are not to be drawn
       type(committee_view) :: view
       type(data_set) :: data
       real(wp), allocatable, target :: weights(:), noise_sd(:)
@@ -62,8 +64,16 @@ contains
       noise_sd = 0
       history = 0
       outcome = stopped_not_yet
-      call split_rows([(i, i=1, n)], n, options%seed, .true., .true., roles, status)
-      if (status /= status_ok) return
+      if (present(given_roles)) then
+         status = status_invalid_argument
+         if (size(given_roles, kind=ip) /= n) return
+         if (any(given_roles < role_training .or. given_roles > max_folds)) return
+         if (.not. any(given_roles == role_monitor .or. given_roles > 0)) return
+         roles = given_roles
+      else
+         call split_rows([(i, i=1, n)], n, options%seed, .true., .true., roles, status)
+         if (status /= status_ok) return
+      end if
       data = data_set(inputs, targets, weights, roles, noise_sd, options%seed)
       trained = parameters
       call fit_committee_scales(data, layout, trained, status)

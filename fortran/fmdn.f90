@@ -12,18 +12,19 @@
 module fmdn
    use fmdn_apply, only: log_density_of_rows => log_density, posterior_of_rows => posterior
    use fmdn_committee, only: committee_view, plan_committee, view_committee
-   use fmdn_file, only: detail_length, read_committee, write_model
+   use fmdn_file, only: detail_length, read_committee, write_legacy_committee, write_model
    use fmdn_fit, only: fit_committee
    use fmdn_kinds, only: ip, max_threads, wp
    use fmdn_layout, only: at_inputs, at_members, at_parameters, at_targets
    use fmdn_mixture, only: diagonal, full, isotropic
    use fmdn_posteriors, only: mixture
+   use fmdn_splits, only: role_monitor, role_training, role_weighting
    use fmdn_status, only: status_invalid_argument, status_ok, status_out_of_memory, status_text
    use fmdn_train, only: training_options
    implicit none (type, external)
    private
    public :: committee, mixture, fit_options, status_text, status_ok, wp
-   public :: isotropic, diagonal, full, detail_length
+   public :: isotropic, diagonal, full, detail_length, role_monitor, role_training, role_weighting
 
    !> Settings of a fit; `hidden` and `kernels` are drawn between two bounds for each member.
    type :: fit_options
@@ -61,11 +62,12 @@ contains
    !> Train on rows of inputs (n_inputs, n) and targets (n_targets, n): one tenth weighs the
    !> members, another tenth of the rest monitors each. Unless the status is ok, what was there
    !> is kept.
-   subroutine fit(self, inputs, targets, options, status)
+   subroutine fit(self, inputs, targets, options, status, roles)
       class(committee), intent(inout) :: self
       real(wp), intent(in), target, contiguous :: inputs(:, :), targets(:, :)
       type(fit_options), intent(in) :: options
       integer, intent(out) :: status
+      integer, intent(in), optional :: roles(:) !! of the rows, where they are not drawn
       integer(ip), allocatable :: layout(:)
       real(wp), allocatable :: parameters(:)
       integer :: failure
@@ -79,7 +81,7 @@ contains
       if (failure /= 0) return
       call fit_committee(inputs, targets, &
          training_options(options%max_iter, options%patience, int(options%seed, ip)), &
-         options%n_threads, 0_ip, layout, parameters, status)
+         options%n_threads, 0_ip, layout, parameters, status, roles)
       if (status /= status_ok) return
       call move_alloc(layout, self%layout)
       call move_alloc(parameters, self%parameters)
@@ -109,18 +111,25 @@ contains
       call move_alloc(text, self%text)
    end subroutine load
 
-   !> Write a model file, whole or not at all.
-   subroutine save_committee(self, path, status, detail)
+   !> Write a file, whole or not at all: a model file, or with the format "original" the original
+   !> Fortran package's.
+   subroutine save_committee(self, path, status, detail, format)
       class(committee), intent(in) :: self
       character(len=*), intent(in) :: path
       integer, intent(out) :: status
       character(len=detail_length), intent(out), optional :: detail !! what is wrong
+      character(len=*), intent(in), optional :: format
       character(len=detail_length) :: what
+      character(len=8) :: kind
       integer(ip) :: sizes(4, 1)
 
+      kind = "fmdn"
+      if (present(format)) kind = format
       status = status_invalid_argument
-      what = "there is no committee to save"
-      if (allocated(self%layout)) then
+      what = "there is no committee to save, or no such format"
+      if (allocated(self%layout) .and. kind == "original") then
+         call write_legacy_committee(path, self%layout, self%parameters, status, what)
+      else if (allocated(self%layout) .and. kind == "fmdn") then
          sizes(:, 1) = [0_ip, size(self%layout, kind=ip), size(self%parameters, kind=ip), &
             len(self%text, kind=ip)]
          call write_model(path, 1_ip, sizes, "", self%layout, self%parameters, self%text, status, &

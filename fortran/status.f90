@@ -22,6 +22,8 @@ module fmdn_status
    integer, parameter, public :: status_no_member = 14
    integer, parameter, public :: status_unfinished = 15
    integer, parameter, public :: status_no_such_committee = 16
+   integer, parameter, public :: status_not_legacy = 17
+   integer, parameter, public :: status_not_a_table = 18
 
    integer, parameter, public :: stopped_not_yet = 0
    integer, parameter, public :: stopped_gradient = 1
@@ -58,6 +60,8 @@ contains
       case (status_no_member); text = "no member of the committee could be trained"
       case (status_unfinished); text = "a checkpoint of a training that has not ended"
       case (status_no_such_committee); text = "no committee of that name"
+      case (status_not_legacy); text = "the original's format cannot hold this committee"
+      case (status_not_a_table); text = "not a table of numbers"
       case default; text = "unknown status"
       end select
    end function status_text

@@ -52,7 +52,9 @@ enum fmdn_status {
     fmdn_damaged = 13,
     fmdn_no_member = 14,
     fmdn_unfinished = 15,
-    fmdn_no_such_committee = 16
+    fmdn_no_such_committee = 16,
+    fmdn_not_legacy = 17,
+    fmdn_not_a_table = 18
 };
 
 /* Why the training of a member stopped; fmdn_stop_text has it in words. */
@@ -95,6 +97,23 @@ void fmdn_load(int64_t n_path, const char *path, int64_t n_name, const char *nam
 void fmdn_save(int64_t n_path, const char *path, int64_t n_layout, const int64_t *layout,
                int64_t n_parameters, const double *parameters, int64_t n_text, const char *text,
                int64_t n_detail, char *detail, int *status);
+
+/* Write a committee file of the original Fortran package, which fmdn_load reads too; only of one
+   target, with neither linear path nor prepared inputs (fmdn_not_legacy). */
+void fmdn_legacy_write(int64_t n_path, const char *path, int64_t n_layout, const int64_t *layout,
+                       int64_t n_parameters, const double *parameters, int64_t n_detail,
+                       char *detail, int *status);
+
+/* A table of numbers as text: its columns, rows, and the first line that holds a row; then the
+   numbers, values [n_rows][n_columns]. `detail` says what was expected, and in which line. */
+void fmdn_table_sizes(int64_t n_path, const char *path, int64_t *sizes /* [3] */,
+                      int64_t n_detail, char *detail, int *status);
+void fmdn_table_read(int64_t n_path, const char *path, int64_t n_columns, int64_t n_rows,
+                     double *values, int64_t n_detail, char *detail, int *status);
+
+/* Rows as text, 17 significant digits: 26 bytes a number, 1 more a row. */
+void fmdn_table_format(int64_t n_columns, int64_t n_rows, const double *values, int64_t n_text,
+                       char *text, int *status);
 
 /* --- Applying a committee -------------------------------------------------------------------- */
 

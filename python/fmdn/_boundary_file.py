@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from ._boundary import CANNOT_OPEN, CANNOT_WRITE, ModelFileError, text_of
+from ._core import fmdn_c_legacy as _legacy
 from ._core import fmdn_c_text as _core
 from .checks import Array
 
@@ -18,7 +19,7 @@ def _characters(data: bytes) -> Array:
     return np.frombuffer(data, dtype="S1")
 
 
-def _file_name(path: str | os.PathLike) -> tuple[str, Array]:
+def file_name(path: str | os.PathLike) -> tuple[str, Array]:
     """Path for messages, and as the core takes it."""
     name = os.fsencode(path)
     if b"\0" in name or not name.strip():
@@ -26,7 +27,8 @@ def _file_name(path: str | os.PathLike) -> tuple[str, Array]:
     return os.fsdecode(name), _characters(name)
 
 
-def _check_file(status: int, detail: Array, path: str) -> None:
+def check_file(status: int, detail: Array, path: str) -> None:
+    """Raise what a status code and its detail mean."""
     if status == 0:
         return
     text = text_of(_core.fmdn_status_text, status)
@@ -39,13 +41,22 @@ def _check_file(status: int, detail: Array, path: str) -> None:
     raise error(f"{path}: {text}" + (f" ({what})" if what else ""))
 
 
-def write_file(path: str | os.PathLike, entries: list[Entry]) -> None:
-    """Write committees into a model file, whole or not at all."""
-    path, name = _file_name(path)
+def write_file(
+    path: str | os.PathLike, entries: list[Entry], format: str = "fmdn"
+) -> None:
+    """Write committees, in the original's format one, into a file or not at all."""
+    path, name = file_name(path)
+    detail = np.full(200, b" ", dtype="S1")
+    if format == "original":
+        _, layout, parameters, _ = entries[0]
+        status = _legacy.fmdn_legacy_write(name, layout, parameters, detail)
+        check_file(status, detail, path)
+        return
+    if format != "fmdn":
+        raise ValueError(f"format must be 'fmdn' or 'original', got {format!r}")
     packed = [(n.encode(), layout, p, text.encode()) for n, layout, p, text in entries]
     sizes = np.array([[len(part) for part in entry] for entry in packed], np.int64)
     names, layouts, parameters, texts = zip(*packed, strict=True)
-    detail = np.full(200, b" ", dtype="S1")
     status = _core.fmdn_file_write(
         name,
         sizes.T,
@@ -55,22 +66,22 @@ def write_file(path: str | os.PathLike, entries: list[Entry]) -> None:
         _characters(b"".join(texts)),
         detail,
     )
-    _check_file(status, detail, path)
+    check_file(status, detail, path)
 
 
 def read_file(path: str | os.PathLike) -> list[Entry]:
     """Read the committees of a model file."""
-    path, name = _file_name(path)
+    path, name = file_name(path)
     totals = np.zeros(5, dtype=np.int64)
     detail = np.full(200, b" ", dtype="S1")
-    _check_file(_core.fmdn_file_sizes(name, totals, detail), detail, path)
+    check_file(_core.fmdn_file_sizes(name, totals, detail), detail, path)
     sizes = np.zeros((totals[0], 4), dtype=np.int64)
     names, text = np.zeros(totals[1], "S1"), np.zeros(totals[4], "S1")
     layout, parameters = np.zeros(totals[2], np.int64), np.zeros(totals[3])
     status = _core.fmdn_file_read(
         name, sizes.T, names, layout, parameters, text, detail
     )
-    _check_file(status, detail, path)
+    check_file(status, detail, path)
     entries = []
     start = np.zeros(4, dtype=np.int64)
     for end in np.cumsum(sizes, axis=0):
