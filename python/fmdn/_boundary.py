@@ -323,7 +323,7 @@ def loss_gradient(
     ----------
     layout, parameters : ndarray
         A committee, as in `Committee.layout_` and `Committee.parameters_`.
-    inputs : (n, n_inputs) array
+    inputs : (n, n_features) array
     targets : (n, n_targets) array
     member : int
     sample_weight : (n,) array, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
@@ -48,7 +49,9 @@ def write_file(
     path, name = file_name(path)
     detail = np.full(200, b" ", dtype="S1")
     if format == "original":
-        _, layout, parameters, _ = entries[0]
+        _, layout, parameters, text = entries[0]
+        if "encoder" in json.loads(text or "{}"):
+            raise ValueError("the original's format cannot hold an encoder")
         status = _legacy.fmdn_legacy_write(name, layout, parameters, detail)
         check_file(status, detail, path)
         return

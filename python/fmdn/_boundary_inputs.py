@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._boundary import check_status, describe
+from ._boundary import check_status, describe, plan_committee
 from ._core import fmdn_c_inputs as _core
 from .checks import Array
 
@@ -53,3 +53,20 @@ def prepare_inputs(
         _core.fmdn_prepare_inputs(layout, parameters, inputs.T, n_threads, features.T)
     )
     return features
+
+
+def project(centre: Array, axes: Array, inputs: Array, n_threads: int) -> Array:
+    """Components (n, n_components) of raw inputs (n, n_channels), which are finite."""
+    n_components, n_channels = axes.shape
+    layout, parameters = plan_committee(
+        0, n_channels, 1, 1, [(1, 1)], (1, 1), "full", False, None, n_channels,
+        n_components,
+    )  # fmt: skip
+    write_projection(layout, parameters, centre, axes)
+    return prepare_inputs(layout, parameters, inputs, n_threads)
+
+
+def target_scale(layout: Array, parameters: Array) -> Array:
+    """Give the scale of each target: what a network's unit stands for."""
+    _, reals = _find_block(layout, "target scale")
+    return parameters[reals][parameters[reals].size // 2 :]

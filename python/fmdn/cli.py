@@ -153,6 +153,8 @@ def _apply(program: str, options: list[Option], words: list[str]) -> None:
             if line.has("output-pdf"):
                 parts.append(posterior.pdf(grid))
             else:
+                if posterior.space != "physical":
+                    raise CommandError(f"{path}: with bounds or periods: --output-pdf")
                 unit = 1.0
                 if line.has("legacy-weights"):
                     unit = target_scale(committee.layout_, committee.parameters_)[0]

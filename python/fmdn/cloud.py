@@ -188,7 +188,11 @@ class TrainingCloud:
         mean *= size
         scale[~(scale > 0)] = 1
         x = np.nan_to_num((first - mean) / scale)
-        variances, vectors = np.linalg.eigh(x.T @ x / len(x))
+        if len(x) < n_inputs:  # thousands of channels: without their covariance
+            _, sizes, axes = np.linalg.svd(x / np.sqrt(len(x)), full_matrices=False)
+            variances, vectors = sizes[::-1] ** 2, axes[::-1].T
+        else:
+            variances, vectors = np.linalg.eigh(x.T @ x / len(x))
         largest = max(variances[-1], np.finfo(float).tiny)
         k = min(MOST_COMPONENTS, max(1, len(x) // 10), n_inputs)
         kept = variances[::-1][:k] > 1e-10 * largest

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import warnings
-from typing import Any
 
 import numpy as np
 
-from . import _boundary, _boundary_file, extras
-from .checks import check_array, check_rows
-from .estimator import Estimator, plain
-from .fitting import train
+from . import _boundary, _boundary_file, _boundary_inputs, extras
+from .checks import check_array
+from .encoders import Encoder
+from .estimator import Estimator, plain, restored
+from .fitting import SUMMARY, member_history, report_failures, train
+from .inputs import Treatment
 from .mixture import Mixture
-from .plan import Plan, check_names, check_weights, columns
+from .observations import check_observations
+from .plan import Plan, check_names, check_weights
 from .threads import count_threads
 
 
@@ -101,6 +102,11 @@ class Committee(Estimator):
         groups=None,
         sample_weight=None,
         noise=None,
+        models=None,
+        missing=None,
+        components=None,
+        encoder=None,
+        replicate=1,
         prior=None,
         input_names=None,
         target_names=None,
@@ -127,9 +133,24 @@ class Committee(Estimator):
             Rows of one group stay on one side of every split.
         sample_weight : array_like, shape (n,), optional
             Weights of the rows in the loss.
-        noise : GaussianNoise, float or array_like, optional
+        noise : Noise, float, array_like or callable, optional
             Added to all inputs, which are noise-free as given: afresh for every member
-            where a row trains, one draw for the rows that monitor and weigh.
+            where a row trains, one draw for the rows that monitor and weigh. Numbers
+            are a standard deviation (`GaussianNoise`), a function is `FunctionNoise`.
+        models : array_like, shape (n, n_parameters), optional
+            What a noise function is given as models; by default the targets.
+        missing : sequence of sequences of int, optional
+            Groups of inputs that an observation may lack, such as the components of a
+            station: they go missing at random in training, and NaN says so.
+        components : int or float, optional
+            Principal components that the inputs are replaced by: their number, or the
+            share of the variance that they have to keep.
+        encoder : object, optional
+            Its ``transform(inputs)``, row by row, is what the networks see; its
+            ``fit(inputs)``, if it has one, is called with noisy inputs before.
+        replicate : int
+            How often each row is used, each time with other noise. Replicas of a row
+            stay on one side of every split.
         prior : Prior or sequence of distributions, optional
             Of the targets, in order; gives their names.
         input_names, target_names : sequence of str, optional
@@ -162,7 +183,7 @@ class Committee(Estimator):
             weighting=weighting,
             groups=groups,
             sample_weight=sample_weight,
-            noise=noise,
+            treatment=Treatment(noise, missing, components, encoder, replicate, models),
             prior=prior,
             input_names=input_names,
             target_names=target_names,
@@ -171,35 +192,28 @@ class Committee(Estimator):
         try:
             train(plan, training, checkpoint, executor, progress)
         finally:
-            if training.trained().any():
-                self._take(plan, training)
-        failed = np.flatnonzero(training.finished() & ~training.trained())
-        if failed.size:
-            reasons = training.outcome[failed, 0]
-            why = "; ".join(_boundary.stop_text(int(one)) for one in np.unique(reasons))
-            if not training.trained().any():
-                lack = (reasons == _boundary.STOPPED_OUT_OF_MEMORY).all()
-                error = MemoryError if lack else _boundary.FmdnError
-                raise error(f"no member could be trained; {why}")
-            message = f"members {failed.tolist()} are left out; {why}"
-            warnings.warn(message, RuntimeWarning, stacklevel=2)
+            self._take(plan, training)
+        report_failures(training, stacklevel=3)
         return self
 
     def _take(self, plan: Plan, training: _boundary.Training) -> None:
-        """Become the committee of the trained members, weighed."""
+        """Become the committee of the trained members, if there are any, weighed."""
         trained = training.trained()
+        if not trained.any():
+            return
         self.layout_, self.parameters_ = _boundary.select_members(
             plan.layout, plan.parameters, trained
         )
         self.weighting_losses_ = _boundary.weigh_members(
-            self.layout_, self.parameters_, plan.rows, plan.n_threads
+            self.layout_, self.parameters_, plan.rows_to_weigh(), plan.n_threads
         )
-        self.history_ = [_member_history(training, k) for k in np.flatnonzero(trained)]
+        self.history_ = [member_history(training, k) for k in np.flatnonzero(trained)]
         self.input_names_ = plan.input_names
         self.target_names_ = plan.target_names
         self._one_target_axis = plan.one_target_axis
+        self._encoder = plan.encoder
         self._settle()
-        extras.remember(self, plan.rows)
+        extras.remember(self, plan.rows_to_remember())
         if plan.features is None:
             vars(self).pop("feature_names_in_", None)
         else:
@@ -209,7 +223,11 @@ class Committee(Estimator):
         """Set what follows from layout and parameters."""
         sizes = _boundary.describe(self.layout_, self.parameters_)
         self.n_features_in_ = sizes.n_inputs
+        if self._encoder is not None:
+            self.n_features_in_ += self._encoder.n_more
         self.n_targets_ = sizes.n_targets
+        groups = _boundary_inputs.missing_groups(self.layout_, self.n_features_in_)
+        self._may_be_nan = groups > 0 if groups.any() else None
         self._kernels = sizes.kernels.tolist()
         self.weights_ = sizes.weights
 
@@ -231,7 +249,7 @@ class Committee(Estimator):
         weights, means, factors = _boundary.posterior(
             self.layout_,
             self.parameters_,
-            rows.reshape(-1, self.n_features_in_),
+            self._encoded(rows.reshape(-1, self.n_features_in_)),
             self.n_targets_,
             sum(self._kernels),
             count_threads(self.n_threads),
@@ -286,7 +304,7 @@ class Committee(Estimator):
         return _boundary.log_density(
             self.layout_,
             self.parameters_,
-            inputs,
+            self._encoded(inputs),
             targets,
             count_threads(self.n_threads),
         )
@@ -299,30 +317,19 @@ class Committee(Estimator):
         )
 
     def _check_inputs(self, inputs, ndim: tuple[int, ...] = (2,)):
-        names = columns(inputs)
-        if getattr(inputs, "ndim", 2) == 1 and hasattr(inputs, "iloc"):
-            names = columns(inputs.to_frame().T)  # one observation, a pandas Series
-        own = getattr(self, "feature_names_in_", None)
-        if names is not None and own is not None and list(names) != list(own):
-            raise ValueError(
-                "The feature names should match those that were passed during fit: "
-                f"expected {list(own)}, got {list(names)}"
-            )
-        rows = check_array("inputs", inputs, ndim, only_axis="column")
-        if rows.shape[-1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {rows.shape[-1]} features, but {type(self).__name__} is "
-                f"expecting {self.n_features_in_} features as input"
-            )
-        if rows.size == 0:
-            check_rows("inputs", rows)  # says what is missing
-        return rows
+        names = getattr(self, "feature_names_in_", None)
+        return check_observations(
+            inputs, self.n_features_in_, names, self._may_be_nan, ndim
+        )
+
+    def _encoded(self, rows):
+        return rows if self._encoder is None else self._encoder.encode(rows)
 
     # --- Files ---------------------------------------------------------------------
 
-    def save(self, path) -> None:
-        """Write the committee to a model file, whole or not at all."""
-        _boundary_file.write_file(path, [self._to_entry("")])
+    def save(self, path, format="fmdn") -> None:
+        """Write a file, whole or not at all; "original" is the old program's format."""
+        _boundary_file.write_file(path, [self._to_entry("")], format)
 
     def _to_entry(self, name: str) -> _boundary_file.Entry:
         self._require_fit()
@@ -334,32 +341,35 @@ class Committee(Estimator):
             "one_target_axis": self._one_target_axis,
             "weighting_losses": self.weighting_losses_.tolist(),
             "history": [
-                {key: h[key] for key in _SUMMARY if key in h} for h in self.history_
+                {key: h[key] for key in SUMMARY if key in h} for h in self.history_
             ],
             **extras.to_text(self),
         }
+        if self._encoder is not None:
+            text["encoder"] = self._encoder.record()
         return name, self.layout_, self.parameters_, json.dumps(text, indent=1)
 
     @classmethod
-    def _from_entry(cls, entry: _boundary_file.Entry) -> Committee:
+    def _from_entry(cls, entry: _boundary_file.Entry, encoder=None) -> Committee:
         name, layout, parameters, text = entry
         try:
-            return cls._from_text(layout, parameters, json.loads(text or "{}"))
+            known = json.loads(text or "{}")
+            return cls._from_text(layout, parameters, known, encoder)
+        except _boundary.ModelFileError:
+            raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise _boundary.ModelFileError(
                 f"the text of committee {name!r} makes no sense: {error}"
             ) from None
 
     @classmethod
-    def _from_text(cls, layout, parameters, known: dict[str, Any]) -> Committee:
+    def _from_text(cls, layout, parameters, known: dict, encoder) -> Committee:
         if "fingerprint" in known:
             raise ValueError("it is a checkpoint; fit(checkpoint=...) goes on from it")
-        settings = known.get("settings", {})
-        for key in ("hidden", "kernels"):
-            if isinstance(settings.get(key), dict):
-                settings[key] = tuple(settings[key]["between"])
+        settings = restored(known.get("settings", {}))
         self = cls(**{k: v for k, v in settings.items() if k in cls._settings()})
         self.layout_, self.parameters_ = layout, parameters
+        self._encoder = Encoder.recognise(known.get("encoder"), encoder)
         self._settle()
         self.input_names_ = check_names(
             "input", known.get("input_names"), self.n_features_in_
@@ -377,19 +387,3 @@ class Committee(Estimator):
     def n_iter_(self):
         """Iterations of the member that took the most."""
         return max(one["n_iterations"] for one in self.history_)
-
-
-_SUMMARY = ("stopped", "n_iterations", "best_iteration", "best_monitor_loss")
-
-
-def _member_history(training: _boundary.Training, k: int) -> dict[str, Any]:
-    """Say how member k was trained."""
-    reason, n, best = (int(number) for number in training.outcome[k])
-    lines = training.history[k, : n + 1]
-    return {
-        "stopped": _boundary.stop_text(reason),
-        "n_iterations": n,
-        "best_iteration": best,
-        "best_monitor_loss": float(lines[best, 1]),
-        **{name: lines[:, i].copy() for i, name in enumerate(_boundary.HISTORY)},
-    }

@@ -75,6 +75,14 @@ def plain(settings: dict[str, Any]) -> dict[str, Any]:
     return texts
 
 
+def restored(texts: dict[str, Any]) -> dict[str, Any]:
+    """Give settings back from what `plain` made of them."""
+    return {
+        key: tuple(value["between"]) if isinstance(value, dict) else value
+        for key, value in texts.items()
+    }
+
+
 def _not_fitted(message: str) -> Exception:
     """scikit-learn's own exception where scikit-learn is in use, else its like."""
     if "sklearn" in sys.modules:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from concurrent.futures import Executor
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from . import _boundary, _boundary_file
-from ._boundary import Training
+from ._boundary import Rows, Training
 from .plan import Plan
 from .progress import progress_bar
 
@@ -24,6 +26,38 @@ def train(
     progress: bool,
 ) -> None:
     """Train the members that the checkpoint does not hold yet."""
+    if executor is not None:
+        train_together([(plan, training, checkpoint)], executor, progress)
+        return
+    with _watched(plan, training, checkpoint, progress) as (wanted, watch):
+        if plan.rows is None:
+            _train_each(plan, training, wanted, watch)
+            return
+        for first, last in _runs(wanted):
+            _train_some(plan, plan.rows, first, last, training, watch)
+
+
+def train_together(
+    fits: list[tuple[Plan, Training, str | os.PathLike | None]],
+    executor: Executor,
+    progress: bool,
+) -> None:
+    """Train the members of several plans, all of them tasks of an executor at once."""
+    with ExitStack() as watched:
+        jobs = [
+            (*one[:2], *watched.enter_context(_watched(*one, progress))) for one in fits
+        ]
+        _train_by_executor(jobs, executor)
+
+
+@contextmanager
+def _watched(
+    plan: Plan,
+    training: Training,
+    checkpoint: str | os.PathLike | None,
+    progress: bool,
+) -> Iterator[tuple[np.ndarray, Callable[[], None]]]:
+    """Give the members to train, and what shows and keeps those that are finished."""
     mark = "" if checkpoint is None else plan.fingerprint()
     done = _read_checkpoint(plan, training, mark, checkpoint)
     if checkpoint is not None:  # where it cannot be written, say so now
@@ -49,22 +83,47 @@ def train(
             if bar is not None:
                 _show(bar, training, int(fresh.sum()))
 
-        if executor is not None:
-            _train_by_executor(plan, training, done, executor, watch)
-        else:
-            for first, last in _runs(~done):
-                _boundary.train_members(
-                    plan.layout,
-                    plan.parameters,
-                    plan.rows,
-                    first,
-                    last,
-                    plan.patience,
-                    plan.n_threads,
-                    training,
-                    watch,
-                )
+        yield ~done, watch
         watch()
+
+
+def _train_some(
+    plan: Plan,
+    rows: Rows,
+    first: int,
+    last: int,
+    training: Training,
+    watch: Callable[[], None],
+) -> None:
+    """Train members on the same rows, on all processors."""
+    _boundary.train_members(
+        plan.layout,
+        plan.parameters,
+        rows,
+        first,
+        last,
+        plan.patience,
+        plan.n_threads,
+        training,
+        watch,
+    )
+
+
+def _train_each(
+    plan: Plan, training: Training, wanted: np.ndarray, watch: Callable[[], None]
+) -> None:
+    """Train each member on rows of its own: side by side, those left over by all."""
+    members = np.flatnonzero(wanted)
+    n_threads = plan.n_threads if plan.rows_are_small() else 1
+    alone = len(members) % n_threads if n_threads > 1 else len(members)
+    beside = wanted.copy()
+    beside[members[len(members) - alone :]] = False
+    if beside.any():
+        with ThreadPoolExecutor(n_threads) as pool:
+            _train_by_executor([(plan, training, beside, watch)], pool)
+    for k in map(int, members[len(members) - alone :]):
+        rows = plan.rows_of(k, training.interrupt)
+        _train_some(plan, rows, k, k + 1, training, watch)
 
 
 def _runs(wanted: np.ndarray) -> list[tuple[int, int]]:
@@ -74,29 +133,30 @@ def _runs(wanted: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _train_by_executor(
-    plan: Plan,
-    training: Training,
-    done: np.ndarray,
+    jobs: list[tuple[Plan, Training, np.ndarray, Callable[[], None]]],
     executor: Executor,
-    watch: Callable[[], None],
 ) -> None:
-    """Train each member as a task of its own."""
+    """Train each of the members wanted as a task of its own."""
     from concurrent.futures import as_completed
 
-    sizes = _boundary.describe(plan.layout, plan.parameters)
     tasks = {}
     try:
-        for k in np.flatnonzero(~done):
-            tasks[executor.submit(_train_one, plan, k, training.interrupt)] = k
+        for job in jobs:
+            plan, training, wanted, _ = job
+            for k in np.flatnonzero(wanted):
+                task = executor.submit(_train_one, plan, k, training.interrupt)
+                tasks[task] = job, k
         for task in as_completed(tasks):
-            k = tasks[task]
+            (plan, training, _, watch), k = tasks[task]
             mine, training.history[k], outcome = task.result()
+            sizes = _boundary.describe(plan.layout, plan.parameters)
             first = sizes.offset[k]
             plan.parameters[first : first + sizes.n_parameters[k]] = mine
             training.outcome[k] = outcome
             watch()
     except BaseException:
-        training.interrupt[0] = 1
+        for _, training, _, _ in jobs:
+            training.interrupt[0] = 1
         for task in tasks:
             task.cancel()
         raise
@@ -112,7 +172,7 @@ def _train_one(
     _boundary.train_members(
         plan.layout,
         parameters,
-        plan.rows,
+        plan.rows_of(int(k), interrupt, 1),
         int(k),
         int(k) + 1,
         plan.patience,
@@ -141,6 +201,39 @@ def _show(bar: Any, training: Training, n_fresh: int) -> None:
         )
     bar.update(n_fresh)
     bar.refresh()
+
+
+def report_failures(training: Training, stacklevel: int) -> None:
+    """Warn of members that could not be trained; an error if none could."""
+    failed = np.flatnonzero(training.finished() & ~training.trained())
+    if not failed.size:
+        return
+    reasons = training.outcome[failed, 0]
+    why = "; ".join(_boundary.stop_text(int(one)) for one in np.unique(reasons))
+    if not training.trained().any():
+        lack = (reasons == _boundary.STOPPED_OUT_OF_MEMORY).all()
+        error = MemoryError if lack else _boundary.FmdnError
+        raise error(f"no member could be trained; {why}")
+    message = f"members {failed.tolist()} are left out; {why}"
+    warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
+
+
+# --- History ------------------------------------------------------------------------
+
+SUMMARY = ("stopped", "n_iterations", "best_iteration", "best_monitor_loss")
+
+
+def member_history(training: Training, k: int) -> dict[str, Any]:
+    """Say how member k was trained."""
+    reason, n, best = (int(number) for number in training.outcome[k])
+    lines = training.history[k, : n + 1]
+    return {
+        "stopped": _boundary.stop_text(reason),
+        "n_iterations": n,
+        "best_iteration": best,
+        "best_monitor_loss": float(lines[best, 1]),
+        **{name: lines[:, i].copy() for i, name in enumerate(_boundary.HISTORY)},
+    }
 
 
 # --- Checkpoints: a model file whose text says which members are finished -------------

@@ -1,17 +1,28 @@
 """Inversion: a committee for each of several targets, from one set of prior samples."""
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from . import _boundary, _boundary_file
+from ._boundary import Training
+from .checks import check_rows
 from .committee import Committee
-from .noise import GaussianNoise
-from .priors import Prior
+from .fitting import report_failures, train, train_together
+from .inputs import Treatment
+from .plan import Plan
+from .posteriors import Posteriors, prior_of
+from .raw import RawInputs
 from .simulation import Samples
-from .tables import Table
+from .threads import count_threads
+
+NO_NOISE = (
+    "no noise is given: the data then count as exact, and the posteriors are those of "
+    "measurements without errors; noise=0 says that this is meant"
+)
 
 
 class Inversion:
@@ -21,13 +32,16 @@ class Inversion:
     ----------
     samples : Samples
         Models and their noise-free data.
-    noise : GaussianNoise, float or array_like, optional
-        What a measurement adds to the data.
+    noise : Noise, float, array_like or callable, optional
+        What a measurement adds to the data; a callable is given data and models. Zero
+        says that the data are exact, or noisy as they are.
     targets : list, optional
         What to infer, each entry one committee: the name of a parameter, a tuple of
         names for a joint posterior, or ``{name: function}`` for a quantity that
         ``function(models)`` computes, (n, n_parameters) to (n,). By default every
         parameter by itself.
+    missing, components, encoder, replicate
+        What is done to the data: see `Committee.fit`.
     **settings
         Of the committees: see `Committee`.
 
@@ -38,17 +52,31 @@ class Inversion:
     >>> inversion.fit().posterior(observed)["magnitude"].interval(0.9)
     """
 
-    def __init__(self, samples, noise=None, targets=None, **settings):
+    def __init__(
+        self,
+        samples,
+        noise=None,
+        targets=None,
+        *,
+        missing=None,
+        components=None,
+        encoder=None,
+        replicate=1,
+        **settings,
+    ):
         if not isinstance(samples, Samples):
             raise TypeError(
                 f"samples must be a fmdn.Samples, not {type(samples).__name__}; "
                 "Samples(models, data) makes one of your own arrays"
             )
-        if noise is not None:
-            noise = noise if isinstance(noise, GaussianNoise) else GaussianNoise(noise)
-            noise.sd_for(samples.data.shape[1])
         Committee(**settings)  # a setting that is unknown shows now, not after a run
-        self.samples, self.noise, self.settings = samples, noise, settings
+        self.treatment = Treatment(
+            noise, missing, components, encoder, replicate, samples.models
+        )
+        self.noise = self.treatment.noise
+        if self.noise is not None:
+            self.noise.channel_sd(samples.data.shape[1])
+        self.samples, self.settings = samples, settings
         self.prior = samples.prior
         self.targets = _columns_of(samples, targets)
         self.committees_ = {}
@@ -68,6 +96,8 @@ class Inversion:
         progress=False,
     ):
         """Train the committees, one after the other, each on all processors.
+
+        An executor gets all members of all committees at once.
 
         What is trained stays usable when the rest is interrupted.
 
@@ -90,30 +120,55 @@ class Inversion:
         """
         if self.samples is None:
             raise RuntimeError("an inversion read from a file has no samples to fit")
+        if self.noise is None:
+            warnings.warn(NO_NOISE, UserWarning, stacklevel=2)
         if checkpoint is not None:
             Path(checkpoint).mkdir(parents=True, exist_ok=True)
+        inputs, treatment = self._shared()
         self.committees_ = {}
-        for number, (key, values) in enumerate(self.targets.items()):
-            names = key if isinstance(key, tuple) else (key,)
-            committee = Committee(**self.settings)
-            file = None if checkpoint is None else f"target_{number}.mdn"
-            try:
-                committee.fit(
-                    self.samples.data,
+        fits = {}
+        try:
+            for number, (key, values) in enumerate(self.targets.items()):
+                names = key if isinstance(key, tuple) else (key,)
+                committee = Committee(**self.settings)
+                plan = Plan.of(
+                    committee,
+                    inputs,
                     values,
+                    monitor=None,
+                    weighting=None,
                     groups=groups,
                     sample_weight=sample_weight,
-                    noise=self.noise,
-                    prior=_prior_of(self.prior, names),
+                    treatment=treatment,
+                    prior=prior_of(self.prior, names),
+                    input_names=None,
                     target_names=names,
-                    checkpoint=file and Path(checkpoint) / file,
-                    executor=executor,
-                    progress=progress,
                 )
-            finally:
-                if hasattr(committee, "layout_"):  # also if it was interrupted
+                treatment = replace(treatment, encoder=plan.encoder)  # fitted once
+                file = checkpoint and Path(checkpoint) / f"target_{number}.mdn"
+                training = Training.of(plan.n_members, plan.max_iter)
+                fits[key] = committee, plan, training, file
+                if executor is None:
+                    train(plan, training, file, None, progress)
+            if executor is not None:
+                train_together([fit[1:] for fit in fits.values()], executor, progress)
+        finally:
+            for key, (committee, plan, training, _) in fits.items():
+                committee._take(plan, training)  # also if it was interrupted
+                if hasattr(committee, "layout_"):
                     self.committees_[key] = committee
+        for _, _, training, _ in fits.values():
+            report_failures(training, stacklevel=3)
         return self
+
+    def _shared(self):
+        """Give inputs of all committees, after what is done but once, and the rest."""
+        if self.treatment.is_plain:
+            return check_rows("data", self.samples.data), self.treatment
+        raw = RawInputs("data", self.samples.data)
+        n_threads = count_threads(self.settings.get("n_threads"))
+        projected = self.treatment.project(raw, n_threads)
+        return raw.value if projected is None else projected, self.treatment
 
     def __getitem__(self, key):
         """Return the committee of a target; that of a joint one by its tuple."""
@@ -139,6 +194,10 @@ class Inversion:
         mixtures = {k: one.posterior(observed) for k, one in self.committees_.items()}
         return Posteriors(mixtures, self.prior)
 
+    def summary(self, observed, confidence=0.9):
+        """Give a table of the posteriors: see `Posteriors.summary`."""
+        return self.posterior(observed).summary(confidence)
+
     def plot(self, observed, **options):
         """Draw the posteriors of one observation: see `Posteriors.plot`."""
         return self.posterior(observed).plot(**options)
@@ -154,126 +213,26 @@ class Inversion:
         _boundary_file.write_file(path, entries)
 
     @classmethod
-    def _from_entries(cls, entries):
+    def _from_entries(cls, entries, encoder=None):
         self = cls.__new__(cls)
-        self.samples = self.noise = self.prior = self.targets = None
+        self.samples = self.noise = self.prior = self.targets = self.treatment = None
         self.settings, self.committees_ = {}, {}
         for entry in entries:
-            committee = Committee._from_entry(entry)
+            committee = Committee._from_entry(entry, encoder)
             names = tuple(committee.target_names_)
             self.committees_[names if len(names) > 1 else names[0]] = committee
         return self
 
 
-class Posteriors(Mapping):
-    """The posteriors of an inversion: a mapping from target to `Mixture`.
+def load(path, encoder=None):
+    """Read a model file, or a committee file of the original program.
 
-    A target that was inferred jointly with others is also found by its own name,
-    which gives its marginal.
-
-    Attributes
+    Parameters
     ----------
-    prior : Prior or None
-    """
-
-    def __init__(self, mixtures, prior=None):
-        self._mixtures = mixtures
-        self.prior = prior
-
-    def __getitem__(self, key):
-        """Return the posterior of a target."""
-        if key in self._mixtures:
-            return self._mixtures[key]
-        for names, mixture in self._mixtures.items():
-            if isinstance(names, tuple) and key in names:
-                return mixture.marginal(key)
-        known = ", ".join(map(repr, self._mixtures))
-        raise KeyError(f"no posterior of {key!r}; there is {known}")
-
-    def __iter__(self):
-        """Go through the targets."""
-        return iter(self._mixtures)
-
-    def __len__(self):
-        """Return the number of targets."""
-        return len(self._mixtures)
-
-    def __repr__(self):
-        """Return the targets."""
-        return f"<Posteriors of {', '.join(map(repr, self))}>"
-
-    def marginals(self):
-        """Return {name: Mixture} with the joint ones taken apart."""
-        keys = [k if isinstance(k, tuple) else (k,) for k in self]
-        return {name: self[name] for names in keys for name in names}
-
-    def summary(self, confidence=0.9):
-        """Return a table of medians, intervals and information gains.
-
-        Parameters
-        ----------
-        confidence : float
-            Probability within the interval, half of the rest on either side.
-
-        Returns
-        -------
-        Summary
-            A list with a `SummaryRow` per target (and observation) that prints as a
-            table; ``pandas.DataFrame(summary)`` takes it as it is.
-        """
-        table = Summary()
-        for name, mixture in self.marginals().items():
-            prior = _prior_of(self.prior, (name,))
-            unit = prior.units[0] if prior else ""
-            low, high = mixture.interval(confidence)
-            gain = mixture.information_gain(prior[name]) if prior else np.nan
-            columns = np.broadcast_arrays(mixture.median(), low, high, gain)
-            for i, values in enumerate(zip(*map(np.ravel, columns), strict=True)):
-                table.append(SummaryRow(name, unit, i, *map(float, values)))
-        return table
-
-    def plot(self, **options):
-        """Draw prior, members and posterior of each target, one panel each.
-
-        Takes what `fmdn.plots.plot_posteriors` does; returns its Figure.
-        """
-        from .plots import plot_posteriors
-
-        return plot_posteriors(self.marginals(), self.prior, **options)
-
-
-class SummaryRow(NamedTuple):
-    """One line of a summary; `gain` is the information gain in nats."""
-
-    target: str
-    unit: str
-    observation: int
-    median: float
-    low: float
-    high: float
-    gain: float
-
-
-class Summary(Table):
-    """Rows of a summary, printed as a table."""
-
-    texts = "target", "unit"
-
-    def cells(self):
-        """Give the lines; numbers with the digits that the interval leaves sense."""
-        several = any(row.observation for row in self)
-        yield ["target", "unit", *["no."] * several, "median", "low", "high", "gain"]
-        for row in self:
-            spread = abs(row.high - row.low) or 1.0
-            digits = int(np.clip(2 - np.floor(np.log10(spread)), 0, 12))
-            numbers = [f"{x:.{digits}f}" for x in (row.median, row.low, row.high)]
-            gain = "" if np.isnan(row.gain) else f"{row.gain:.2f} nat"
-            number = [str(row.observation)] * several
-            yield [row.target, row.unit, *number, *numbers, gain]
-
-
-def load(path):
-    """Read a model file.
+    path : path
+    encoder : object, optional
+        The one ahead of the networks, which the file knows but does not hold: without
+        it, or with another one, a model that was trained behind it is refused.
 
     Returns
     -------
@@ -284,8 +243,8 @@ def load(path):
     entries = _boundary_file.read_file(path)
     try:
         if len(entries) == 1 and entries[0][0] == "":
-            return Committee._from_entry(entries[0])
-        return Inversion._from_entries(entries)
+            return Committee._from_entry(entries[0], encoder)
+        return Inversion._from_entries(entries, encoder)
     except _boundary.FmdnError as error:
         raise _boundary.ModelFileError(f"{path}: {error}") from None
 
@@ -334,10 +293,3 @@ def _derived(samples, name, function):
             f"shape ({len(samples)},), but returned {values.shape}"
         )
     return values
-
-
-def _prior_of(prior, names):
-    """Return the prior of these names alone, None where one of them has no prior."""
-    if prior is None or not all(name in prior for name in names):
-        return None
-    return Prior(**{name: prior[name] for name in names})

@@ -12,10 +12,13 @@ import numpy as np
 from . import _boundary
 from ._boundary import Rows
 from .checks import check_array, check_integer, check_rows
-from .noise import GaussianNoise
+from .encoders import Encoder
+from .inputs import Inputs, Treatment
+from .preparation import Preparation
 from .threads import count_threads
 
 MIN_GROUPS = 5
+MOST_BESIDE = 2**25  # numbers of a member's rows that others are trained beside
 
 
 @dataclass
@@ -24,7 +27,10 @@ class Plan:
 
     layout: np.ndarray
     parameters: np.ndarray
-    rows: Rows
+    rows: Rows | None  # the same for all members, or made for each by
+    preparation: Preparation | None
+    observed: Preparation | None  # makes rows as an observation is, if they are others
+    encoder: Encoder | None
     n_members: int
     max_iter: int
     patience: int  # 0: none
@@ -45,7 +51,7 @@ class Plan:
         weighting: Any,
         groups: Any,
         sample_weight: Any,
-        noise: Any,
+        treatment: Treatment,
         prior: Any,
         input_names: Any,
         target_names: Any,
@@ -53,19 +59,20 @@ class Plan:
         """Check a committee's settings and what its `fit` was given."""
         features, series = columns(inputs), getattr(targets, "name", None)
         frame_names = columns(targets) or (series if isinstance(series, str) else None)
-        inputs, targets, one_target_axis = _rows("", inputs, targets)
-        n, n_inputs = inputs.shape
-        n_targets = targets.shape[1]
+        settings = _settings(committee)
+        _require_targets("", targets)
+        inputs = Inputs(inputs, treatment, settings["n_threads"])
+        targets, one_target_axis = _targets("", targets, len(inputs))
+        n, n_targets = targets.shape
         prior_names = _prior_names(prior, n_targets)
         if target_names is None:
             target_names = prior_names or frame_names
-        settings = _settings(committee)
 
         weights = check_weights(sample_weight, n)
-        used = weights > 0  # a row of no weight is as good as not there
-        groups = _groups(groups, n)[used]
-        if not used.all():
-            inputs, targets, weights = inputs[used], targets[used], weights[used]
+        # A row of no weight is as good as not there; replicas are of one group.
+        sample = inputs.replicas(np.flatnonzero(weights > 0))
+        groups = _groups(groups, n)[sample]
+        targets, weights = targets[sample], weights[sample]
         roles = _boundary.split_rows(
             _number_groups(groups, with_split=monitor is None),
             settings["seed"],
@@ -92,51 +99,69 @@ class Plan:
                 and columns(given[0]) != features
             ):
                 raise ValueError(f"{name}inputs have other columns than inputs")
-            more, of_more, _ = _rows(name, *given, n_inputs, n_targets)
-            inputs = np.concatenate([inputs, more])
+            _require_targets(name, given[1])
+            before = inputs.add(f"{name}inputs", given[0])
+            more = np.arange(len(inputs.parts[-1]))
+            of_more, _ = _targets(name, given[1], len(more), n_targets)
+            sample = np.concatenate([sample, before + more])
             targets = np.concatenate([targets, of_more])
             weights = np.concatenate([weights, np.ones(len(more))])
             roles = np.concatenate([roles, np.full(len(more), role, roles.dtype)])
 
-        rows = Rows(
-            inputs,
-            targets,
-            weights,
-            roles,
-            _noise_sd(noise, n_inputs),
-            settings["seed"],
-        )
-        layout, parameters = _boundary.plan_committee(
-            settings["seed"],
-            n_inputs,
-            n_targets,
-            settings["n_members"],
-            settings["hidden"],
-            settings["kernels"],
-            settings["covariance"],
-            settings["linear_path"],
-        )
-        _boundary.fit_scales(layout, parameters, rows)
+        levels = ["log noise level"] * (inputs.n_inputs - inputs.n_channels)
+        planned = inputs.plan(sample, targets, weights, roles, settings)
         return cls(
-            layout,
-            parameters,
-            rows,
+            planned.layout,
+            planned.parameters,
+            planned.rows,
+            planned.preparation,
+            planned.observed,
+            planned.encoder,
             settings["n_members"],
             settings["max_iter"],
             settings["patience"],
             settings["n_threads"],
             check_names(
-                "input", features if input_names is None else input_names, n_inputs
-            ),
+                "input",
+                features if input_names is None else input_names,
+                inputs.n_channels,
+            )
+            + levels,
             check_names("target", target_names, n_targets),
             one_target_axis,
-            None if features is None else np.array(features, dtype=object),
+            None if features is None else np.array(features + levels, dtype=object),
         )
 
+    def rows_of(
+        self,
+        member: int,
+        interrupt: np.ndarray | None = None,
+        n_threads: int | None = None,
+    ) -> Rows:
+        """Rows that train or monitor a member."""
+        if self.rows is not None:
+            return self.rows
+        return self.preparation.rows_of(member, interrupt, n_threads)
+
+    def rows_are_small(self) -> bool:
+        """Whether memory has room for those of a few members at once."""
+        return self.preparation.n_numbers() <= MOST_BESIDE
+
+    def rows_to_weigh(self) -> Rows:
+        """Rows that weigh the members, at least."""
+        return self.preparation.rows_to_weigh() if self.rows is None else self.rows
+
+    def rows_to_remember(self) -> Rows:
+        """Rows as an observation is; some of them where they are made for it."""
+        return self.rows if self.observed is None else self.observed.rows_to_remember()
+
     def fingerprint(self) -> str:
-        """Of everything that the trained parameters depend on."""
+        """Of everything that the trained parameters depend on.
+
+        Where rows are made for each member, those of one stand for all.
+        """
         digest = hashlib.blake2b(digest_size=16)
-        rows = self.rows
+        rows = self.rows_of(0)
         for array in (
             self.layout,
             self.parameters,
@@ -162,26 +187,27 @@ def columns(frame: Any) -> list[str] | None:
     return list(names)
 
 
-def _rows(
-    name: str, inputs: Any, targets: Any, n_inputs: int | None = None, n_targets=None
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Inputs (n, n_inputs), targets (n, n_targets), and whether they were flat."""
+def _require_targets(name: str, targets: Any) -> None:
     if targets is None:
         raise ValueError(
             f"{name}targets: requires y to be passed, but the target y is None"
         )
-    inputs = check_rows(f"{name}inputs", inputs, n_inputs)
+
+
+def _targets(
+    name: str, targets: Any, n: int, n_targets: int | None = None
+) -> tuple[np.ndarray, bool]:
+    """Targets (n, n_targets), and whether they were flat."""
     targets = check_array(f"{name}targets", targets, (1, 2))
     one_target_axis = targets.ndim == 1
     if one_target_axis:
         targets = targets[:, np.newaxis]
-    if len(targets) != len(inputs):
+    if len(targets) != n:
         raise ValueError(
             f"{name}inputs and {name}targets must have the same number of rows, got "
-            f"{len(inputs)} and {len(targets)}"
+            f"{n} and {len(targets)}"
         )
-    targets = check_rows(f"{name}targets", targets, n_targets)
-    return inputs, targets, one_target_axis
+    return check_rows(f"{name}targets", targets, n_targets), one_target_axis
 
 
 def _settings(committee: Any) -> dict[str, Any]:
@@ -301,14 +327,6 @@ def _number_groups(groups: np.ndarray, with_split: bool) -> np.ndarray:
             f"to train, monitor and weigh, got {n_groups} sample(s)"
         )
     return numbers
-
-
-def _noise_sd(noise: Any, n_inputs: int) -> np.ndarray:
-    if noise is None:
-        return np.zeros(n_inputs)
-    if not isinstance(noise, GaussianNoise):
-        noise = GaussianNoise(noise)
-    return np.ascontiguousarray(noise.sd_for(n_inputs), dtype=float)
 
 
 def _prior_names(prior: Any, n: int) -> Any:

@@ -140,6 +140,19 @@ def test_both_kinds_train_the_same_committee(tmp_path):
     assert (tmp_path / "a.out").read_bytes() == (tmp_path / "b.out").read_bytes()
 
 
+def test_both_kinds_where_there_are_few_targets(tmp_path):
+    """No more kernels than there are values to put them on."""
+    rows = np.loadtxt(MONITOR)[:100]
+    rows[:, 4] = np.arange(100) % 2
+    np.savetxt(tmp_path / "few.txt", rows)
+    for kind in ("native", "python"):
+        words = ["-n2", "-t5", "-o", f"{kind}.out", "few.txt", "few.txt"]
+        assert "only 2 distinct" in runner(kind, tmp_path)("mdn_train", *words).stderr
+    data = (tmp_path / "native.out").read_bytes()
+    assert data == (tmp_path / "python.out").read_bytes()
+    assert list(numbers(data))[1] == ("i", (2, 2))
+
+
 def test_seeds_threads_patience_and_formats(run, tmp_path):
     def trained(*words):
         run("mdn_train", *SMALL, *words, TRAIN, MONITOR)

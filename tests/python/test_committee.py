@@ -6,10 +6,11 @@ import pytest
 from fmdn import Committee, GaussianNoise, Normal, Prior
 from fmdn import _boundary as boundary
 from fmdn.fitting import Plan
+from fmdn.inputs import Treatment
 
 NOTHING = dict.fromkeys(
-    ("monitor", "weighting", "groups", "sample_weight", "noise", "prior"), None
-) | {"input_names": None, "target_names": None}
+    ("monitor", "weighting", "groups", "sample_weight", "prior"), None
+) | {"input_names": None, "target_names": None, "treatment": Treatment()}
 
 
 def roles_of(committee, inputs, targets, **given):

@@ -119,7 +119,7 @@ def test_inversions_with_names_in_any_script(tmp_path):
     models = prior.sample(50, seed=1)
     samples = Samples(models, models @ np.ones((2, 3)), names=prior.names)
     keys = ["震度", ("Länge", "震度")]
-    made = Inversion(samples, targets=keys, n_members=2, kernels=1, max_iter=1).fit()
+    made = Inversion(samples, 0, keys, n_members=2, kernels=1, max_iter=1).fit()
     made.save(tmp_path / "event.mdn")
     again = fmdn.load(tmp_path / "event.mdn")
     for key in keys:

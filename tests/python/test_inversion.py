@@ -1,6 +1,7 @@
 """Inversions: many targets from one set of samples, against the exact posterior."""
 
 import re
+import threading
 
 import fmdn
 import numpy as np
@@ -53,6 +54,34 @@ def test_checkpoints_weights_and_groups(samples, tmp_path, monkeypatch):
     assert (whole["b"].parameters_ == alone.parameters_).all()
 
 
+def test_an_executor_gets_all_members_at_once(samples, inversion):
+    """The bits are those of one after the other; nobody waits for a target's last."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    waiting = []
+
+    class Counting(ThreadPoolExecutor):
+        def submit(self, function, *arguments):
+            waiting.append(not done.is_set())
+            return super().submit(held, function, *arguments)
+
+    done = threading.Event()
+
+    def held(function, *arguments):
+        done.wait(60)  # nobody starts before all are there
+        return function(*arguments)
+
+    with Counting(2) as executor:
+        threading.Timer(0.5, done.set).start()
+        again = Inversion(samples, GaussianNoise(0.5), TARGETS, **QUICK)
+        again.fit(executor=executor)
+    assert waiting == [True] * 3 * QUICK["n_members"]
+    for key in inversion.committees_:
+        np.testing.assert_array_equal(
+            again[key].parameters_, inversion[key].parameters_
+        )
+
+
 def test_posteriors_are_right(inversion):
     mean, cov = exact_posterior()
     post = inversion.posterior(OBSERVED)
@@ -90,6 +119,7 @@ def test_committees_and_marginals_are_found_by_name(inversion):
 def test_summary_says_what_the_posteriors_say(inversion):
     post = inversion.posterior(OBSERVED)
     table = post.summary(confidence=0.8)
+    assert str(inversion.summary(OBSERVED, confidence=0.8)) == str(table)
     assert [row.target for row in table] == ["b", "a", "difference"]
     assert [row.unit for row in table] == ["", "km", ""]
     for row in table:
@@ -163,15 +193,15 @@ def test_samples_without_a_prior(samples):
 
 
 def test_interruption_keeps_the_finished_committees(samples, monkeypatch):
-    fit, calls = Committee.fit, []
+    train, calls = fmdn.fitting.train, []
 
-    def interrupted(self, *args, **options):
-        calls.append(self)
+    def interrupted(*arguments):
+        calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return fit(self, *args, **options)
+        train(*arguments)
 
-    monkeypatch.setattr(Committee, "fit", interrupted)
+    monkeypatch.setattr("fmdn.inversion.train", interrupted)
     inversion = Inversion(samples, GaussianNoise(0.5), **QUICK | {"max_iter": 2})
     with pytest.raises(KeyboardInterrupt):
         inversion.fit()
