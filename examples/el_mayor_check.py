@@ -41,7 +41,7 @@ def walk(observed, seed, n_steps):
     """Sample a posterior by four ensembles of walkers from different starts."""
     import emcee
 
-    moves = [(emcee.moves.DEMove(), 0.9), (emcee.moves.DEMove(gamma0=1.0), 0.1)]
+    moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)]
     rng = np.random.default_rng(seed)
     # Starts: prior samples drawn by the tenth root of their likelihood, so far apart
     # but not lost.
