@@ -12,13 +12,15 @@ module fmdn_apply
    use fmdn_network, only: forward
    use fmdn_scaling, only: farthest
    use fmdn_status, only: status_not_finite, status_ok, status_out_of_memory
+   use fmdn_targets, only: free, infinite, is_inside, log_slope, to_kernels
    implicit none (type, external)
    private
    public :: posterior, log_density
 
 contains
 
-   !> The mixture of all members for each row of inputs, in physical units. Kernels come member by
+   !> The mixture of all members for each row of inputs, in physical units (those of the mapped
+   !> targets where they are: fmdn_targets). Kernels come member by
    !> member; their weights include the member's and sum to one. status_not_finite where an input
    !> is infinite, or not a number and not one that may be missing: then the mixtures are void.
    subroutine posterior(view, parameters, inputs, n_threads, weights, means, factors, status)
@@ -69,8 +71,8 @@ contains
       !$omp end parallel
    end subroutine posterior
 
-   !> log p(targets | inputs) of the committee, row by row, nats in physical units.
-   !> status_not_finite as for `posterior`.
+   !> log p(targets | inputs) of the committee, row by row, nats in physical units; -huge outside
+   !> the targets' ranges. status_not_finite as for `posterior`.
    subroutine log_density(view, parameters, inputs, targets, n_threads, log_p, status)
       type(committee_view), intent(in) :: view
       real(wp), intent(in), contiguous :: parameters(:)
@@ -81,7 +83,7 @@ contains
       integer, intent(out) :: status
       type(kernel_set) :: kernels
       type(tile_work), target :: work
-      real(wp), allocatable :: x(:, :), t(:, :), terms(:, :)
+      real(wp), allocatable :: x(:, :), t(:, :), terms(:, :), slopes(:)
       real(wp) :: log_scale
       integer(ip) :: first, last, n_rows
       integer :: k, m, n, failure
@@ -93,11 +95,11 @@ contains
       m = tile_length(n_rows)
       !$omp parallel num_threads(n_threads) if (n_rows > m) default(none) &
       !$omp shared(kernels, view, parameters, inputs, targets, log_p, log_scale, n_rows, m) &
-      !$omp private(work, x, t, terms, first, last, k, n, failure) reduction(max: status)
+      !$omp private(work, x, t, terms, slopes, first, last, k, n, failure) reduction(max: status)
       call new_tile_work(largest(view%members), m, work, status)
       ! allow(C182): whichever of these fails
       allocate (x(m, view%n_features), t(m, view%n_targets), terms(m, size(view%members)), &
-         source=0.0_wp, stat=failure)
+         slopes(m), source=0.0_wp, stat=failure)
       if (failure /= 0) status = status_out_of_memory
       !$omp do schedule(dynamic, 1)
       do first = 1, n_rows, m
@@ -105,8 +107,7 @@ contains
          last = min(first + m - 1, n_rows)
          n = int(last - first + 1)
          call standardise_inputs(kernels, view, inputs, first, last, x, status)
-         call standardise(kernels, targets, first, last, view%scales%target_centre, &
-            view%scales%target_scale, t, status)
+         call standardise_targets(kernels, view, targets, first, last, t, slopes, status)
          if (status /= status_ok) cycle
          do k = 1, size(view%members)
             call example_losses(kernels, view%members(k), parameters(view%members(k)%offset + 1:), &
@@ -114,7 +115,8 @@ contains
             terms(:, k) = log(max(view%weights(k), tiny(1.0_wp))) - work%losses
          end do
          call add_densities(kernels, terms, work%losses)
-         log_p(first:last) = work%losses(:n) - log_scale
+         log_p(first:last) = work%losses(:n) - log_scale + slopes(:n)
+         where (slopes(:n) <= -infinite) log_p(first:last) = -infinite
       end do
       !$omp end do
       !$omp end parallel
@@ -162,6 +164,10 @@ contains
       member = new_member(members(1)%network%n_inputs, [n_units], &
          maxval(members%mixture%covariance), members(1)%mixture%n_targets, &
          maxval(members%mixture%n_kernels), .false.)
+      if (.not. allocated(members(1)%mixture%low)) return
+      member%mixture%low = members(1)%mixture%low
+      member%mixture%high = members(1)%mixture%high
+      member%mixture%period = members(1)%mixture%period
    end function largest
 
    !> Rows first to last of raw inputs as the first rows of a tile of standardised features.
@@ -188,6 +194,44 @@ contains
          call standardise(kernels, features, 1_ip, last - first + 1, centre, scale, tile, status)
       end associate
    end subroutine standardise_inputs
+
+   !> Targets of rows first to last as the first rows of a tile, mapped and standardised, and the
+   !> logarithms of the maps' slopes, -huge outside the ranges.
+   pure subroutine standardise_targets(kernels, view, targets, first, last, tile, slopes, status)
+      type(kernel_set), intent(in) :: kernels
+      type(committee_view), intent(in) :: view
+      real(wp), intent(in), contiguous :: targets(:, :)
+      integer(ip), intent(in) :: first, last
+      real(wp), intent(inout), contiguous :: tile(:, :)
+      real(wp), intent(inout) :: slopes(:)
+      integer, intent(inout) :: status
+      real(wp) :: mapped(view%n_targets, last - first + 1), t
+      integer(ip) :: row
+      integer :: i
+
+      slopes = 0
+      associate (centre => view%scales%target_centre, scale => view%scales%target_scale)
+         if (all(view%ranges%kind == free)) then
+            call standardise(kernels, targets, first, last, centre, scale, tile, status)
+            return
+         end if
+         do row = 1, last - first + 1
+            do i = 1, view%n_targets
+               t = targets(i, first + row - 1)
+               mapped(i, row) = t
+               if (.not. abs(t) <= huge(t)) cycle ! standardise finds it
+               mapped(i, row) = to_kernels(view%ranges(i), t)
+               if (.not. is_inside(view%ranges(i), t)) then
+                  slopes(row) = -infinite
+                  mapped(i, row) = centre(i)
+               else if (slopes(row) > -infinite) then
+                  slopes(row) = slopes(row) + log_slope(view%ranges(i), t, mapped(i, row))
+               end if
+            end do
+         end do
+         call standardise(kernels, mapped, 1_ip, last - first + 1, centre, scale, tile, status)
+      end associate
+   end subroutine standardise_targets
 
    !> Rows first to last as the first rows of a tile, standardised; `status` changes where a number
    !> is not finite.

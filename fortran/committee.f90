@@ -12,15 +12,20 @@ module fmdn_committee
    use fmdn_random, only: for_shape, stream_of, uniform
    use fmdn_rows, only: scale_type
    use fmdn_status, only: status_invalid_argument, status_invalid_layout, status_ok
+   use fmdn_targets, only: append_ranges, free, infinite, periodic, read_ranges, target_range
    implicit none (type, external)
    private
-   public :: committee_view, plan_committee, view_committee, select_members
+   public :: committee_view, plan_committee, add_ranges, view_committee, select_members
+
+   !> Kernels are wrapped three times for each periodic target.
+   integer, parameter :: max_periodic = 4
 
    !> Shapes, offsets and scales of a committee whose numbers stay in the caller's parameters.
    type :: committee_view
       type(member_type), allocatable :: members(:)
       type(input_map) :: inputs
       type(scale_type) :: scales
+      type(target_range), allocatable :: ranges(:)
       real(wp), allocatable :: weights(:)
       integer :: n_inputs = 0, n_targets = 0
       integer :: n_features = 0 !! what the scaled inputs are: fmdn_inputs
@@ -88,6 +93,38 @@ contains
       end function drawn
    end subroutine plan_committee
 
+   !> Give a planned committee the ranges of its targets, if they say anything.
+   pure subroutine add_ranges(ranges, layout, parameters, status)
+      type(target_range), intent(in) :: ranges(:)
+      integer(ip), allocatable, intent(inout) :: layout(:)
+      real(wp), allocatable, intent(inout) :: parameters(:)
+      integer, intent(out) :: status
+      integer(ip), allocatable :: longer(:)
+      real(wp), allocatable :: more(:)
+      type(committee_view) :: view
+
+      status = status_ok
+      if (all(ranges%kind == free)) return
+      longer = layout
+      more = [parameters, ranges%low, ranges%high]
+      call append_ranges(longer, ranges%kind)
+      call view_committee(longer, more, view, status)
+      if (status /= status_ok) status = status_invalid_argument
+      if (status /= status_ok) return
+      call move_alloc(longer, layout)
+      call move_alloc(more, parameters)
+   end subroutine add_ranges
+
+   !> Kernels of full covariance cannot be cut off: their mass inside has no closed form.
+   pure function suits(ranges, covariance) result(yes)
+      type(target_range), intent(in) :: ranges(:)
+      integer, intent(in) :: covariance
+      logical :: yes
+
+      yes = count(ranges%kind == periodic) <= max_periodic
+      if (covariance == full) yes = yes .and. .not. any(ranges%is_cut())
+   end function suits
+
    !> What a layout and its parameters say. Refuses what does not fit together.
    pure subroutine view_committee(layout, parameters, view, status, trouble)
       integer(ip), intent(in) :: layout(:)
@@ -126,9 +163,34 @@ contains
          view%scales%target_scale = from_targets(view%n_targets + 1:)
       end associate
       call read_centre_and_axes(layout, parameters, view%scales%input_centre, view%inputs)
+      call read_ranges(layout, parameters, view%n_targets, view%ranges, status)
+      if (status /= status_ok) return
+      status = status_invalid_layout
+      if (.not. suits(view%ranges, maxval(view%members%mixture%covariance))) return
+      if (any(view%ranges%is_cut() .or. view%ranges%kind == periodic)) call restrict(view)
       view%weights = parameters(weights%offset + 1:weights%offset + weights%n_reals)
       status = status_ok
    end subroutine view_committee
+
+   !> Tell the members' kernels their ranges, standardised.
+   pure subroutine restrict(view)
+      type(committee_view), intent(inout) :: view
+      real(wp), dimension(view%n_targets) :: low, high
+      integer :: k
+
+      associate (centre => view%scales%target_centre, scale => view%scales%target_scale)
+         if (.not. all(scale > 0)) return ! only planned yet
+         low = view%ranges%kernel_low()
+         high = view%ranges%kernel_high()
+         where (low > -infinite) low = (low - centre)/scale
+         where (high < infinite) high = (high - centre)/scale
+         do k = 1, size(view%members)
+            view%members(k)%mixture%low = low
+            view%members(k)%mixture%high = high
+            view%members(k)%mixture%period = view%ranges%period()/scale
+         end do
+      end associate
+   end subroutine restrict
 
    !> The committee of the members in `keep`, their weights normalised; other blocks are carried on.
    pure subroutine select_members(layout, parameters, keep, new_layout, new_parameters, status)

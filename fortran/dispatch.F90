@@ -97,6 +97,15 @@ module fmdn_dispatch
          real(wp), intent(inout) :: p(m), density(m)
       end subroutine tail_kernel
 
+      !> log(Phi(b) - Phi(a)), and the densities at a and b over that: see kernels_interval.F90.
+      pure subroutine interval_kernel(n, a, b, log_p, at_a, at_b) bind(C)
+         import :: c_int, wp
+         implicit none (type, external)
+         integer(c_int), value :: n
+         real(wp), intent(in) :: a(n), b(n)
+         real(wp), intent(inout) :: log_p(n), at_a(n), at_b(n)
+      end subroutine interval_kernel
+
       !> Losses of m examples of a mixture: see kernels_mixture.F90.
       pure subroutine mixture_loss_kernel(m, c, k, covariance, log_scale_min, log_scale_max, &
          n_outputs, outputs, targets, n_scales, weights, responsibilities, residuals, precisions, &
@@ -141,6 +150,7 @@ module fmdn_dispatch
       procedure(gaussian_tail_kernel), pointer, nopass :: gaussian_tail => null()
       procedure(log_density_kernel), pointer, nopass :: log_density => null()
       procedure(tail_kernel), pointer, nopass :: tail => null()
+      procedure(interval_kernel), pointer, nopass :: interval => null()
    end type kernel_set
 
    procedure(product_kernel), bind(C) :: fmdn_product_base
@@ -156,6 +166,7 @@ module fmdn_dispatch
    procedure(gaussian_tail_kernel), bind(C) :: fmdn_gaussian_tail_base
    procedure(log_density_kernel), bind(C) :: fmdn_log_density_base
    procedure(tail_kernel), bind(C) :: fmdn_tail_base
+   procedure(interval_kernel), bind(C) :: fmdn_interval_base
 #ifdef FMDN_DISPATCH_X86
    procedure(product_kernel), bind(C) :: fmdn_product_v3, fmdn_product_v4
    procedure(row_product_kernel), bind(C) :: fmdn_row_product_v3, fmdn_row_product_v4
@@ -170,6 +181,7 @@ module fmdn_dispatch
    procedure(gaussian_tail_kernel), bind(C) :: fmdn_gaussian_tail_v3, fmdn_gaussian_tail_v4
    procedure(log_density_kernel), bind(C) :: fmdn_log_density_v3, fmdn_log_density_v4
    procedure(tail_kernel), bind(C) :: fmdn_tail_v3, fmdn_tail_v4
+   procedure(interval_kernel), bind(C) :: fmdn_interval_v3, fmdn_interval_v4
 #endif
 
    interface
@@ -198,20 +210,20 @@ contains
             fmdn_sum_columns_v4, fmdn_standardise_v4, fmdn_exponential_v4, &
             fmdn_hyperbolic_tangent_v4, fmdn_logarithm_v4, &
             fmdn_mixture_loss_v4, fmdn_mixture_gradient_v4, fmdn_gaussian_tail_v4, &
-            fmdn_log_density_v4, fmdn_tail_v4)
+            fmdn_log_density_v4, fmdn_tail_v4, fmdn_interval_v4)
        case (3)
          set = kernel_set(3, fmdn_product_v3, fmdn_row_product_v3, fmdn_accumulate_v3, &
             fmdn_sum_columns_v3, fmdn_standardise_v3, fmdn_exponential_v3, &
             fmdn_hyperbolic_tangent_v3, fmdn_logarithm_v3, &
             fmdn_mixture_loss_v3, fmdn_mixture_gradient_v3, fmdn_gaussian_tail_v3, &
-            fmdn_log_density_v3, fmdn_tail_v3)
+            fmdn_log_density_v3, fmdn_tail_v3, fmdn_interval_v3)
 #endif
        case default
          set = kernel_set(0, fmdn_product_base, fmdn_row_product_base, fmdn_accumulate_base, &
             fmdn_sum_columns_base, fmdn_standardise_base, fmdn_exponential_base, &
             fmdn_hyperbolic_tangent_base, fmdn_logarithm_base, &
             fmdn_mixture_loss_base, fmdn_mixture_gradient_base, fmdn_gaussian_tail_base, &
-            fmdn_log_density_base, fmdn_tail_base)
+            fmdn_log_density_base, fmdn_tail_base, fmdn_interval_base)
       end select
    end function processor_kernels
 

@@ -9,16 +9,17 @@ module fmdn_evaluate
    implicit none (type, external)
    private
    public :: mixture_log_density, mixture_cdf, mixture_quantile, mixture_moments, mixture_sample, &
-      marginal_factors, kernel_covariance
+      marginal_factors, inverse_factor, kernel_covariance
 
 contains
 
-   !> log p at points.
-   pure subroutine mixture_log_density(kernels, weights, means, factors, points, log_p)
+   !> log p at points; with `log_masses` of kernels that are divided by their masses.
+   pure subroutine mixture_log_density(kernels, weights, means, factors, points, log_p, log_masses)
       type(kernel_set), intent(in) :: kernels
       real(wp), intent(in), contiguous :: weights(:), means(:, :), factors(:, :, :)
       real(wp), intent(in), contiguous :: points(:, :) !! (n_targets, n)
       real(wp), intent(inout), contiguous :: log_p(:)
+      real(wp), intent(in), optional :: log_masses(:)
       real(wp) :: logs(size(weights), 0:size(means, 1))
       integer :: i
 
@@ -30,6 +31,7 @@ contains
       do i = 1, size(means, 1)
          logs(:, 0) = logs(:, 0) + (logs(:, i) - 0.5_wp*log_two_pi)
       end do
+      if (present(log_masses)) logs(:, 0) = logs(:, 0) - log_masses
       call kernels%log_density(size(means, 1, c_int), size(weights, kind=c_int), &
          size(points, 2, c_int64_t), logs, means, factors, points, log_p)
    end subroutine mixture_log_density
@@ -164,11 +166,12 @@ contains
    end function inverse_factor
 
    !> Sample number `index` (from 0) of a stream: a kernel by its weight, then U (x - mean) = z.
-   pure subroutine mixture_sample(weights, means, factors, stream, index, x)
+   pure subroutine mixture_sample(weights, means, factors, stream, index, x, kernel)
       real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :)
       type(random_stream), intent(in) :: stream
       integer(ip), intent(in) :: index
       real(wp), intent(out) :: x(:)
+      integer, intent(out), optional :: kernel !! that it comes from
       real(wp) :: z(size(x)), remaining
       integer(ip) :: pairs
       integer :: i, k
@@ -180,6 +183,7 @@ contains
          remaining = remaining - weights(k)
          if (remaining < 0) exit
       end do
+      if (present(kernel)) kernel = k
       call fill_normal(stream, pairs + 1, z)
       do i = size(x), 1, -1
          x(i) = means(i, k) &

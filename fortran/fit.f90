@@ -11,13 +11,15 @@ module fmdn_fit
    use fmdn_rows, only: data_set, fetch_tile, fit_scales, new_view, rows_to_train, rows_to_weigh, &
       scale_type, tile_rows, tiled_rows
    use fmdn_splits, only: fold_of, max_folds, role_monitor, role_training, split_rows
+   use fmdn_stacking, only: stack
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_no_member, &
       status_not_finite, status_ok, status_out_of_memory, status_too_few_rows, stopped_failed, &
       stopped_interrupted, stopped_not_yet, stopped_out_of_memory
+   use fmdn_targets, only: free, map_targets, periodic
    use fmdn_train, only: at_reason, n_history, n_outcome, train_member, training_options
    implicit none (type, external)
    private
-   public :: fit_committee, fit_committee_scales, train_members, weigh_members
+   public :: fit_committee, fit_committee_scales, map_rows, train_members, weigh_members
 
 contains
 
@@ -98,12 +100,14 @@ contains
    end subroutine fit_committee
 
    !> Write the scales that the rows ask for into a planned committee, and equal weights.
-   pure subroutine fit_committee_scales(data, layout, parameters, status)
+   subroutine fit_committee_scales(data, layout, parameters, status)
       type(data_set), intent(in) :: data
       integer(ip), intent(in) :: layout(:)
       real(wp), intent(inout) :: parameters(:)
       integer, intent(out) :: status
       type(committee_view) :: view
+      type(data_set) :: rows
+      real(wp), allocatable, target :: mapped(:, :)
       type(scale_type) :: scales
       type(block_view) :: at
 
@@ -112,11 +116,17 @@ contains
       status = status_invalid_argument
       if (.not. fits(view, data)) return
       status = status_ok
-      call fit_scales(data, scales)
+      call map_rows(view, data, mapped, rows, status)
+      if (status /= status_ok) return
+      call fit_scales(rows, scales)
       associate (first => view%n_features - view%inputs%n_groups + 1) ! indicators stay 0 or 1
          scales%input_centre(first:) = 0
          scales%input_scale(first:) = 1
       end associate
+      where (view%ranges%kind == periodic) ! wherever the rows lie: a rotation changes nothing
+         scales%target_centre = 0.5_wp*(view%ranges%low + view%ranges%high)
+         scales%target_scale = view%ranges%period()/sqrt(12.0_wp)
+      end where
       at = find_block(layout, input_scale_block, 1)
       parameters(at%offset + 1:at%offset + at%n_reals) = [scales%input_centre, scales%input_scale]
       at = find_block(layout, target_scale_block, 1)
@@ -124,6 +134,25 @@ contains
       at = find_block(layout, member_weights_block, 1)
       parameters(at%offset + 1:at%offset + at%n_reals) = 1/real(at%n_reals, wp)
    end subroutine fit_committee_scales
+
+   !> The rows as kernels see them: their targets mapped where ranges say so.
+   subroutine map_rows(view, data, mapped, rows, status)
+      type(committee_view), intent(in) :: view
+      type(data_set), intent(in) :: data
+      real(wp), allocatable, intent(out), target :: mapped(:, :)
+      type(data_set), intent(out) :: rows
+      integer, intent(out) :: status
+      integer :: failure
+
+      rows = data
+      status = status_ok
+      if (all(view%ranges%kind == free)) return
+      status = status_out_of_memory
+      allocate (mapped, source=data%targets, stat=failure)
+      if (failure /= 0) return
+      call map_targets(view%ranges, mapped, status)
+      rows%targets => mapped
+   end subroutine map_rows
 
    !> Are the rows of the committee's widths? They hold features: prepare_inputs has been over them.
    pure function fits(view, data) result(yes)
@@ -151,6 +180,8 @@ contains
       type(committee_view) :: view
       type(kernel_set) :: kernels
       type(tiled_rows), target :: common
+      type(data_set) :: rows
+      real(wp), allocatable, target :: mapped(:, :)
       integer(ip), allocatable :: order(:)
       integer :: k, side_by_side
       logical :: noisy
@@ -166,10 +197,11 @@ contains
       status = status_too_few_rows
       if (.not. any(data%weights(order) > 0)) return
 
-      status = status_ok
+      call map_rows(view, data, mapped, rows, status)
+      if (status /= status_ok) return
       kernels = processor_kernels()
       noisy = any(data%noise_sd > 0)
-      if (.not. noisy) call tile_rows(kernels, data, view%scales, order, 0, n_threads, &
+      if (.not. noisy) call tile_rows(kernels, rows, view%scales, order, 0, n_threads, &
          options%most_kept, common, status)
       if (status /= status_ok) return
       side_by_side = last - first + 1
@@ -197,7 +229,7 @@ contains
             call train_on(common, k, threads)
             return
          end if
-         call tile_rows(kernels, data, view%scales, order, k, threads, huge(1_ip), own, failure)
+         call tile_rows(kernels, rows, view%scales, order, k, threads, huge(1_ip), own, failure)
          if (failure == status_ok) then
             call train_on(own, k, threads)
          else
@@ -218,25 +250,33 @@ contains
    end subroutine train_members
 
    !> Weights proportional to exp(-mean loss) on the rows that weigh (Kaeufl et al. 2016, eq. 19,
-   !> 20); on the rows that monitor all members where none weigh. `losses` in nats, physical units.
-   subroutine weigh_members(data, layout, parameters, n_threads, losses, status)
+   !> 20), or stacked; on the rows that monitor all members where none weigh. `losses` in nats,
+   !> physical units (those of the mapped targets where they are).
+   subroutine weigh_members(data, layout, parameters, n_threads, losses, status, stacked)
       type(data_set), intent(in) :: data
       integer(ip), intent(in) :: layout(:)
       real(wp), intent(inout) :: parameters(:)
       integer, intent(in) :: n_threads
       real(wp), intent(out) :: losses(:)
       integer, intent(out) :: status
+      logical, intent(in), optional :: stacked !! weights by stacking?
       type(committee_view) :: view
       type(tiled_rows) :: tiles
+      type(data_set) :: rows
+      real(wp), allocatable, target :: mapped(:, :)
       type(tile_work), target :: work
       type(kernel_set) :: kernels
       type(block_view) :: at
       integer(ip), allocatable :: order(:)
       integer(ip) :: i
+      real(wp), allocatable :: of_rows(:, :)
       real(wp) :: total
       integer :: k, tile, failure
+      logical :: by_stacking
 
       losses = 0
+      by_stacking = .false.
+      if (present(stacked)) by_stacking = stacked
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
@@ -246,12 +286,18 @@ contains
       if (size(order) == 0) then
          order = pack([(i, i=1, size(data%roles, kind=ip))], data%roles == role_monitor)
       end if
+      call map_rows(view, data, mapped, rows, status)
+      if (status /= status_ok) return
       kernels = processor_kernels()
-      call tile_rows(kernels, data, view%scales, order, 0, n_threads, 0_ip, tiles, status)
+      call tile_rows(kernels, rows, view%scales, order, 0, n_threads, 0_ip, tiles, status)
       if (status /= status_ok) return
       total = sum(tiles%weights)
+      allocate (of_rows(merge(size(tiles%weights), 0, by_stacking), size(losses)), stat=failure)
+      if (failure /= 0) status = status_out_of_memory
+      if (status /= status_ok) return
       !$omp parallel do num_threads(n_threads) schedule(dynamic, 1) default(none) &
-      !$omp shared(kernels, view, parameters, tiles, losses) private(tile, work, failure) &
+      !$omp shared(kernels, view, parameters, tiles, losses, of_rows, by_stacking) &
+      !$omp private(tile, work, failure) &
       !$omp reduction(max: status)
       do k = 1, size(view%members)
          call new_tile_work(view%members(k), tiles%length, work, failure)
@@ -261,7 +307,11 @@ contains
             call fetch_tile(tiles, tile, work%tile)
             call example_losses(kernels, view%members(k), parameters(view%members(k)%offset + 1:), &
                tiles%length, work%tile%inputs, work%tile%targets, work)
-            losses(k) = losses(k) + sum(tiles%weights(:, tile)*min(work%losses, loss_cap))
+            work%losses = min(work%losses, loss_cap)
+            losses(k) = losses(k) + sum(tiles%weights(:, tile)*work%losses)
+            if (by_stacking) then
+               of_rows((tile - 1)*tiles%length + 1:tile*tiles%length, k) = work%losses
+            end if
          end do
       end do
       !$omp end parallel do
@@ -270,8 +320,12 @@ contains
       losses = losses/total
       at = find_block(layout, member_weights_block, 1)
       associate (weights => parameters(at%offset + 1:at%offset + at%n_reals))
-         weights = exp(max(minval(losses) - losses, -700.0_wp))
-         weights = weights/sum(weights)
+         if (by_stacking) then
+            call stack(of_rows, reshape(tiles%weights, [size(tiles%weights)]), weights)
+         else
+            weights = exp(max(minval(losses) - losses, -700.0_wp))
+            weights = weights/sum(weights)
+         end if
       end associate
       losses = losses + sum(log(view%scales%target_scale))
    end subroutine weigh_members

@@ -11,7 +11,7 @@
 !> changes. docs/fortran.md has the whole story.
 module fmdn
    use fmdn_apply, only: log_density_of_rows => log_density, posterior_of_rows => posterior
-   use fmdn_committee, only: committee_view, plan_committee, view_committee
+   use fmdn_committee, only: add_ranges, committee_view, plan_committee, view_committee
    use fmdn_file, only: detail_length, read_committee, write_legacy_committee, write_model
    use fmdn_fit, only: fit_committee
    use fmdn_kinds, only: ip, max_threads, wp
@@ -20,11 +20,16 @@ module fmdn
    use fmdn_posteriors, only: mixture
    use fmdn_splits, only: role_monitor, role_training, role_weighting
    use fmdn_status, only: status_invalid_argument, status_ok, status_out_of_memory, status_text
+   use fmdn_targets, only: infinite, new_ranges, range_free => free, range_half_line => half_line, &
+      range_log_probit => log_probit, range_log_truncated => log_truncated, &
+      range_periodic => periodic, range_probit => probit, range_truncated => truncated, target_range
    use fmdn_train, only: training_options
    implicit none (type, external)
    private
    public :: committee, mixture, fit_options, status_text, status_ok, wp
    public :: isotropic, diagonal, full, detail_length, role_monitor, role_training, role_weighting
+   public :: target_range, infinite, range_free, range_truncated, range_log_truncated, &
+      range_half_line, range_probit, range_log_probit, range_periodic
 
    !> Settings of a fit; `hidden` and `kernels` are drawn between two bounds for each member.
    type :: fit_options
@@ -37,6 +42,9 @@ module fmdn
       integer :: patience = 50 !! zero: never stop for it
       integer :: seed = 0
       integer :: n_threads = 1
+      !> Where each target can lie, and how kernels keep to it (docs/bounds.md); not allocated:
+      !> anywhere.
+      type(target_range), allocatable :: ranges(:)
    end type fit_options
 
    !> Trained networks: all that there is to them, free to be copied, sent and kept.
@@ -70,6 +78,7 @@ contains
       integer, intent(in), optional :: roles(:) !! of the rows, where they are not drawn
       integer(ip), allocatable :: layout(:)
       real(wp), allocatable :: parameters(:)
+      type(target_range), allocatable :: ranges(:)
       integer :: failure
 
       call plan_committee(int(options%seed, ip), size(inputs, 1), size(targets, 1), &
@@ -79,6 +88,13 @@ contains
       status = status_out_of_memory
       allocate (parameters(layout(at_parameters)), source=0.0_wp, stat=failure)
       if (failure /= 0) return
+      if (allocated(options%ranges)) then
+         call new_ranges(options%ranges%kind, options%ranges%low, options%ranges%high, ranges, &
+            status)
+         if (size(options%ranges) /= size(targets, 1)) status = status_invalid_argument
+         if (status == status_ok) call add_ranges(ranges, layout, parameters, status)
+         if (status /= status_ok) return
+      end if
       call fit_committee(inputs, targets, &
          training_options(options%max_iter, options%patience, int(options%seed, ip)), &
          options%n_threads, 0_ip, layout, parameters, status, roles)
@@ -178,7 +194,7 @@ contains
       call posterior_of_rows(view, self%parameters, reshape(observed, [size(observed), 1]), 1, &
          weights, means, factors, status)
       if (status /= status_ok) return
-      result = mixture(weights(:, 1), means(:, :, 1), factors(:, :, :, 1))
+      result = mixture(weights(:, 1), means(:, :, 1), factors(:, :, :, 1), view%ranges)
    end subroutine posterior_of_one
 
    !> The posteriors of many observations (n_inputs, n), on `n_threads` threads.
@@ -206,11 +222,12 @@ contains
       if (status /= status_ok) return
       allocate (results(n))
       do i = 1, n
-         results(i) = mixture(weights(:, i), means(:, :, i), factors(:, :, :, i))
+         results(i) = mixture(weights(:, i), means(:, :, i), factors(:, :, :, i), view%ranges)
       end do
    end subroutine posterior_of_many
 
-   !> log p(targets | observed) of many rows (n_inputs, n) and (n_targets, n), nats.
+   !> log p(targets | observed) of many rows (n_inputs, n) and (n_targets, n), nats; -huge
+   !> outside the targets' ranges.
    subroutine log_density(self, observed, targets, log_p, status, n_threads)
       class(committee), intent(in) :: self
       real(wp), intent(in), contiguous :: observed(:, :), targets(:, :)

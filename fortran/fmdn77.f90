@@ -59,12 +59,16 @@ subroutine fmdnload(path, name, n_layout, layout, n_parameters, parameters, stat
    status = status_ok
 end subroutine fmdnload
 
-!> The mixture for one observation: weights, means and precision factors of its kernels.
+!> The mixture for one observation: weights, means and precision factors of its kernels. Refuses a
+!> committee whose targets have ranges, for which these are not the whole posterior.
 ! allow(procedure-not-in-module)
 subroutine fmdnposterior(n_layout, layout, n_parameters, parameters, n_inputs, observed, &
    n_targets, n_kernels, weights, means, factors, status)
    use fmdn_c, only: fmdn_posterior
+   use fmdn_committee, only: committee_view, view_committee
    use fmdn_kinds, only: ip, wp
+   use fmdn_status, only: status_has_ranges, status_ok
+   use fmdn_targets, only: free
    implicit none (type, external)
    integer, intent(in) :: n_layout, n_parameters, n_inputs, n_targets, n_kernels
    integer(ip), intent(in) :: layout(n_layout)
@@ -72,7 +76,12 @@ subroutine fmdnposterior(n_layout, layout, n_parameters, parameters, n_inputs, o
    real(wp), intent(inout) :: weights(n_kernels), means(n_targets, n_kernels)
    real(wp), intent(inout) :: factors(n_targets, n_targets, n_kernels)
    integer, intent(out) :: status
+   type(committee_view) :: view
 
+   call view_committee(layout, parameters, view, status)
+   if (status /= status_ok) return
+   status = status_has_ranges ! the calls below could not say it
+   if (any(view%ranges%kind /= free)) return
    call fmdn_posterior(int(n_layout, ip), layout, int(n_parameters, ip), parameters, &
       int(n_inputs, ip), 1_ip, observed, 1, int(n_targets, ip), int(n_kernels, ip), weights, &
       means, factors, status)
@@ -93,8 +102,9 @@ subroutine fmdnlogdensity(n_targets, n_kernels, weights, means, factors, x, log_
    real(wp) :: one(1)
 
    one = 0
-   call fmdn_mixture_log_density(int(n_targets, ip), int(n_kernels, ip), 1_ip, weights, means, &
-      factors, 1_ip, 1_ip, x, 1, one, status)
+   call fmdn_mixture_log_density(int(n_targets, ip), int(n_kernels, ip), 1_ip, 0_ip, &
+      [integer ::], [real(wp) ::], [real(wp) ::], weights, means, factors, 1_ip, 1_ip, &
+      x, 1, one, status)
    log_p = one(1)
 end subroutine fmdnlogdensity
 
@@ -119,8 +129,8 @@ subroutine fmdnquantile(n_targets, n_kernels, weights, means, factors, target, q
       target, its_means, precisions, status)
    if (status /= status_ok) return
    one = 0
-   call fmdn_mixture_quantile(int(n_kernels, ip), 1_ip, weights, its_means, precisions, 1_ip, [q], &
-      1, one, status)
+   call fmdn_mixture_quantile(int(n_kernels, ip), 1_ip, 0_ip, [integer ::], [real(wp) ::], &
+      [real(wp) ::], weights, its_means, precisions, 1_ip, [q], 1, one, status)
    x = one(1)
 end subroutine fmdnquantile
 

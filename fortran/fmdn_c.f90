@@ -4,14 +4,15 @@
 !> column-major, so that inputs(n_inputs, n_rows) is C's and NumPy's inputs[n_rows][n_inputs].
 !>
 !> This file: committees, which cross as `layout` and `parameters` (fmdn_layout). Rows have roles
-!> (fmdn_splits). fmdn_c_mixture has mixtures, fmdn_c_text files and the texts of codes.
+!> (fmdn_splits). fmdn_c_targets has the ranges of targets, fmdn_c_mixture mixtures, fmdn_c_text
+!> files and the texts of codes.
 module fmdn_c
    use, intrinsic :: iso_c_binding, only: c_double, c_int, c_int64_t
    use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
    use fmdn_apply, only: log_density, posterior
    use fmdn_committee, only: committee_view, plan_committee, select_members, view_committee
    use fmdn_dispatch, only: kernel_set, processor_kernels
-   use fmdn_fit, only: fit_committee_scales, train_members, weigh_members
+   use fmdn_fit, only: fit_committee_scales, map_rows, train_members, weigh_members
    use fmdn_kinds, only: ip, max_threads, wp
    use fmdn_layout, only: at_parameters
    use fmdn_loss, only: loss_and_gradient, loss_work, new_loss_work
@@ -121,10 +122,12 @@ contains
    !> Train the members first to last (counted from 1). May be called from several processes, a
    !> member at a time: the bits are the same. `interrupt(1)`, raised by another thread, ends it.
    !> `history` (n_history columns for the start and each iteration) and `outcome` are filled as
-   !> training goes on: a member is finished when outcome(1) is not zero (fmdn_status).
+   !> training goes on: a member is finished when outcome(1) is not zero (fmdn_status). `decay`,
+   !> `memory`, `first_stride`: see training_options; 0, 10 and 1 for a plain run.
    subroutine fmdn_train_members(n_layout, layout, n_parameters, parameters, n_inputs, n_targets, &
       n_rows, inputs, targets, weights, roles, noise_sd, seed, first, last, max_iter, patience, &
-      n_threads, interrupt, n_lines, n_members, history, outcome, status) bind(C)
+      decay, memory, first_stride, n_threads, interrupt, n_lines, n_members, history, outcome, &
+      status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows
       integer(c_int64_t), intent(in) :: layout(n_layout)
@@ -133,7 +136,8 @@ contains
       real(c_double), intent(in), target :: weights(n_rows), noise_sd(n_inputs)
       integer(c_int), intent(in), target :: roles(n_rows)
       integer(c_int64_t), value :: seed
-      integer(c_int), value :: first, last, max_iter, patience, n_threads
+      integer(c_int), value :: first, last, max_iter, patience, memory, first_stride, n_threads
+      real(c_double), value :: decay
       integer(c_int64_t), intent(inout) :: interrupt(1)
       integer(c_int64_t), value :: n_lines, n_members
       real(c_double), intent(inout) :: history(6, n_lines, n_members)
@@ -145,15 +149,16 @@ contains
       if (status /= status_ok) return
       status = status_invalid_argument
       if (max_iter < 0 .or. n_lines /= max_iter + 1 .or. last > n_members) return
-      call train_members(data, layout, parameters, first, last, &
-         training_options(max_iter, patience, seed), n_threads, interrupt(1), history, outcome, &
-         status)
+      if (.not. decay >= 0 .or. memory < 0 .or. first_stride < 1) return
+      call train_members(data, layout, parameters, first, last, training_options(max_iter, &
+         patience, seed, decay=decay, memory=memory, first_stride=first_stride), n_threads, &
+         interrupt(1), history, outcome, status)
    end subroutine fmdn_train_members
 
-   !> Weigh the members by their mean losses on the rows that weigh.
+   !> Weigh the members by their mean losses on the rows that weigh, or stack them there.
    subroutine fmdn_weigh_members(n_layout, layout, n_parameters, parameters, n_inputs, n_targets, &
-      n_rows, inputs, targets, weights, roles, noise_sd, seed, n_threads, n_members, losses, &
-      status) bind(C)
+      n_rows, inputs, targets, weights, roles, noise_sd, seed, stacked, n_threads, n_members, &
+      losses, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_layout, n_parameters, n_inputs, n_targets, n_rows, n_members
       integer(c_int64_t), intent(in) :: layout(n_layout)
@@ -162,14 +167,14 @@ contains
       real(c_double), intent(in), target :: weights(n_rows), noise_sd(n_inputs)
       integer(c_int), intent(in), target :: roles(n_rows)
       integer(c_int64_t), value :: seed
-      integer(c_int), value :: n_threads
+      integer(c_int), value :: stacked, n_threads
       real(c_double), intent(inout) :: losses(n_members)
       integer(c_int), intent(out) :: status
       type(data_set) :: data
 
       call gather(inputs, targets, weights, roles, noise_sd, seed, data, status)
       if (status /= status_ok) return
-      call weigh_members(data, layout, parameters, n_threads, losses, status)
+      call weigh_members(data, layout, parameters, n_threads, losses, status, stacked /= 0)
    end subroutine fmdn_weigh_members
 
    !> The committee of the members with keep /= 0, into arrays at least as long as the old ones;
@@ -211,7 +216,8 @@ contains
       integer, allocatable, target :: roles(:)
       real(wp), allocatable, target :: noise_sd(:)
       type(committee_view) :: view
-      type(data_set) :: data
+      type(data_set) :: data, rows
+      real(wp), allocatable, target :: mapped(:, :)
       type(tiled_rows) :: tiles
       type(loss_work) :: work
       type(kernel_set) :: kernels
@@ -231,7 +237,9 @@ contains
       associate (this => view%members(member))
          if (n_gradient /= this%n_parameters) return
          kernels = processor_kernels()
-         call tile_rows(kernels, data, view%scales, rows_to_train(roles), 0, n_threads, 0_ip, &
+         call map_rows(view, data, mapped, rows, status)
+         if (status /= status_ok) return
+         call tile_rows(kernels, rows, view%scales, rows_to_train(roles), 0, n_threads, 0_ip, &
             tiles, status)
          if (status /= status_ok) return
          call new_loss_work(this, tiles, n_threads, work, status)

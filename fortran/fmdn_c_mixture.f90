@@ -1,13 +1,16 @@
 !> The boundary for mixtures (see fmdn_c), which cross as weights, means and precision factors
-!> (fmdn_evaluate).
+!> (fmdn_evaluate), and the ranges of their targets (fmdn_c_targets): n_ranges is n_targets, or zero
+!> where no target has one.
 module fmdn_c_mixture
    use, intrinsic :: iso_c_binding, only: c_double, c_int, c_int64_t
    use fmdn_dispatch, only: kernel_set, processor_kernels
-   use fmdn_evaluate, only: kernel_covariance, marginal_factors, mixture_cdf, mixture_log_density, &
-      mixture_moments, mixture_quantile, mixture_sample
-   use fmdn_kinds, only: ip, max_threads
+   use fmdn_evaluate, only: kernel_covariance, marginal_factors
+   use fmdn_kinds, only: ip, max_threads, wp
+   use fmdn_moments, only: moments_within
    use fmdn_random, only: for_samples, random_stream, stream_of
    use fmdn_status, only: status_invalid_argument, status_ok
+   use fmdn_targets, only: new_ranges, target_range
+   use fmdn_within, only: cdf_within, log_density_within, quantile_within, sample_within
    implicit none (type, external)
    private
    public :: fmdn_mixture_log_density, fmdn_mixture_cdf, fmdn_mixture_quantile, &
@@ -20,16 +23,20 @@ contains
 
    !> log p at n_points for each of n mixtures: the same points for all (n_sets = 1), or its own for
    !> each (n_sets = n).
-   subroutine fmdn_mixture_log_density(n_targets, n_kernels, n, weights, means, factors, n_points, &
-      n_sets, points, n_threads, log_p, status) bind(C)
+   subroutine fmdn_mixture_log_density(n_targets, n_kernels, n, n_ranges, kinds, low, high, &
+      weights, means, factors, n_points, n_sets, points, n_threads, log_p, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_targets, n_kernels, n, n_points, n_sets
+      integer(c_int64_t), value :: n_ranges
+      integer(c_int), intent(in) :: kinds(n_ranges)
+      real(c_double), intent(in) :: low(n_ranges), high(n_ranges)
       real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
       real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
       real(c_double), intent(in) :: points(n_targets, n_points, n_sets)
       integer(c_int), value :: n_threads
       real(c_double), intent(inout) :: log_p(n_points, n)
       integer(c_int), intent(out) :: status
+      type(target_range), allocatable :: ranges(:)
       type(kernel_set) :: kernels
       integer(ip) :: i, first, last
 
@@ -37,15 +44,17 @@ contains
       if (n_kernels < 1 .or. n_targets < 1) return
       if (n_sets /= 1 .and. n_sets /= n) return
       if (n_threads < 1 .or. n_threads > max_threads) return
+      call gather_ranges(n_targets, kinds, low, high, ranges, status)
+      if (status /= status_ok) return
       kernels = processor_kernels()
       !$omp parallel do collapse(2) num_threads(n_threads) default(none) private(last) &
       !$omp if (n*n_points*n_kernels >= enough_for_threads) &
-      !$omp shared(kernels, n, n_points, n_sets, weights, means, factors, points, log_p)
+      !$omp shared(kernels, ranges, n, n_points, n_sets, weights, means, factors, points, log_p)
       do i = 1, n
          do first = 1, n_points, points_at_once
             last = min(first + points_at_once - 1, n_points)
-            call mixture_log_density(kernels, weights(:, i), means(:, :, i), factors(:, :, :, i), &
-               points(:, first:last, min(i, n_sets)), log_p(first:last, i))
+            call log_density_within(kernels, ranges, weights(:, i), means(:, :, i), &
+               factors(:, :, :, i), points(:, first:last, min(i, n_sets)), log_p(first:last, i))
          end do
       end do
       !$omp end parallel do
@@ -54,16 +63,20 @@ contains
 
    !> Probability below (above: above) n_points for each of n one-dimensional mixtures; n_sets as
    !> above.
-   subroutine fmdn_mixture_cdf(n_kernels, n, weights, means, factors, n_points, n_sets, points, &
-      above, n_threads, p, status) bind(C)
+   subroutine fmdn_mixture_cdf(n_kernels, n, n_ranges, kinds, low, high, weights, means, &
+      factors, n_points, n_sets, points, above, n_threads, p, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_kernels, n, n_points, n_sets
+      integer(c_int64_t), value :: n_ranges
+      integer(c_int), intent(in) :: kinds(n_ranges)
+      real(c_double), intent(in) :: low(n_ranges), high(n_ranges)
       real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
       real(c_double), intent(in) :: factors(n_kernels, n)
       real(c_double), intent(in) :: points(n_points, n_sets)
       integer(c_int), value :: above, n_threads
       real(c_double), intent(inout) :: p(n_points, n)
       integer(c_int), intent(out) :: status
+      type(target_range), allocatable :: ranges(:)
       type(kernel_set) :: kernels
       integer(ip) :: i, first, last
 
@@ -71,14 +84,16 @@ contains
       if (n_kernels < 1) return
       if (n_sets /= 1 .and. n_sets /= n) return
       if (n_threads < 1 .or. n_threads > max_threads) return
+      call gather_ranges(1_ip, kinds, low, high, ranges, status)
+      if (status /= status_ok) return
       kernels = processor_kernels()
       !$omp parallel do collapse(2) num_threads(n_threads) default(none) private(last) &
       !$omp if (n*n_points*n_kernels >= enough_for_threads) &
-      !$omp shared(kernels, n, n_points, n_sets, weights, means, factors, points, above, p)
+      !$omp shared(kernels, ranges, n, n_points, n_sets, weights, means, factors, points, above, p)
       do i = 1, n
          do first = 1, n_points, points_at_once
             last = min(first + points_at_once - 1, n_points)
-            call mixture_cdf(kernels, weights(:, i), means(:, i), factors(:, i), &
+            call cdf_within(kernels, ranges(1), weights(:, i), means(:, i), factors(:, i), &
                points(first:last, min(i, n_sets)), above /= 0, p(first:last, i))
          end do
       end do
@@ -87,29 +102,35 @@ contains
    end subroutine fmdn_mixture_cdf
 
    !> Quantiles at n_points probabilities for each of n one-dimensional mixtures.
-   subroutine fmdn_mixture_quantile(n_kernels, n, weights, means, factors, n_points, &
-      probabilities, n_threads, quantiles, status) bind(C)
+   subroutine fmdn_mixture_quantile(n_kernels, n, n_ranges, kinds, low, high, weights, means, &
+      factors, n_points, probabilities, n_threads, quantiles, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_kernels, n, n_points
+      integer(c_int64_t), value :: n_ranges
+      integer(c_int), intent(in) :: kinds(n_ranges)
+      real(c_double), intent(in) :: low(n_ranges), high(n_ranges)
       real(c_double), intent(in) :: weights(n_kernels, n), means(n_kernels, n)
       real(c_double), intent(in) :: factors(n_kernels, n)
       real(c_double), intent(in) :: probabilities(n_points)
       integer(c_int), value :: n_threads
       real(c_double), intent(inout) :: quantiles(n_points, n)
       integer(c_int), intent(out) :: status
+      type(target_range), allocatable :: ranges(:)
       type(kernel_set) :: kernels
       integer(ip) :: i, j
 
       status = status_invalid_argument
       if (n_kernels < 1) return
       if (n_threads < 1 .or. n_threads > max_threads) return
+      call gather_ranges(1_ip, kinds, low, high, ranges, status)
+      if (status /= status_ok) return
       kernels = processor_kernels()
       !$omp parallel do collapse(2) num_threads(n_threads) default(none) &
       !$omp if (n*n_points*n_kernels >= enough_for_threads/10) &
-      !$omp shared(kernels, n, n_points, weights, means, factors, probabilities, quantiles)
+      !$omp shared(kernels, ranges, n, n_points, weights, means, factors, probabilities, quantiles)
       do i = 1, n
          do j = 1, n_points
-            quantiles(j, i) = mixture_quantile(kernels, weights(:, i), means(:, i), &
+            quantiles(j, i) = quantile_within(kernels, ranges(1), weights(:, i), means(:, i), &
                factors(:, i), probabilities(j))
          end do
       end do
@@ -118,48 +139,79 @@ contains
    end subroutine fmdn_mixture_quantile
 
    !> Mean and covariance of each of n mixtures.
-   subroutine fmdn_mixture_moments(n_targets, n_kernels, n, weights, means, factors, mean, &
-      covariance, status) bind(C)
+   subroutine fmdn_mixture_moments(n_targets, n_kernels, n, n_ranges, kinds, low, high, &
+      weights, means, factors, mean, covariance, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_targets, n_kernels, n
+      integer(c_int64_t), value :: n_ranges
+      integer(c_int), intent(in) :: kinds(n_ranges)
+      real(c_double), intent(in) :: low(n_ranges), high(n_ranges)
       real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
       real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
       real(c_double), intent(inout) :: mean(n_targets, n), covariance(n_targets, n_targets, n)
       integer(c_int), intent(out) :: status
+      type(target_range), allocatable :: ranges(:)
       integer(ip) :: i
 
       status = status_invalid_argument
       if (n_kernels < 1 .or. n_targets < 1) return
+      call gather_ranges(n_targets, kinds, low, high, ranges, status)
+      if (status /= status_ok) return
       do i = 1, n
-         call mixture_moments(weights(:, i), means(:, :, i), factors(:, :, :, i), mean(:, i), &
-            covariance(:, :, i))
+         call moments_within(ranges, weights(:, i), means(:, :, i), factors(:, :, :, i), &
+            mean(:, i), covariance(:, :, i))
       end do
       status = status_ok
    end subroutine fmdn_mixture_moments
 
    !> n_samples samples of each of n mixtures; sample j of mixture i depends on (seed, i, j) alone.
-   subroutine fmdn_mixture_sample(n_targets, n_kernels, n, weights, means, factors, seed, &
-      n_samples, samples, status) bind(C)
+   subroutine fmdn_mixture_sample(n_targets, n_kernels, n, n_ranges, kinds, low, high, &
+      weights, means, factors, seed, n_samples, samples, status) bind(C)
       !f2py threadsafe
       integer(c_int64_t), value :: n_targets, n_kernels, n, seed, n_samples
+      integer(c_int64_t), value :: n_ranges
+      integer(c_int), intent(in) :: kinds(n_ranges)
+      real(c_double), intent(in) :: low(n_ranges), high(n_ranges)
       real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
       real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
       real(c_double), intent(inout) :: samples(n_targets, n_samples, n)
       integer(c_int), intent(out) :: status
+      type(target_range), allocatable :: ranges(:)
+      type(kernel_set) :: kernels
       type(random_stream) :: stream
       integer(ip) :: i, j
 
       status = status_invalid_argument
       if (n_kernels < 1 .or. n_targets < 1) return
+      call gather_ranges(n_targets, kinds, low, high, ranges, status)
+      if (status /= status_ok) return
+      kernels = processor_kernels()
       do i = 1, n
          stream = stream_of(seed, int(i), for_samples)
          do j = 1, n_samples
-            call mixture_sample(weights(:, i), means(:, :, i), factors(:, :, :, i), stream, j - 1, &
-               samples(:, j, i))
+            call sample_within(kernels, ranges, weights(:, i), means(:, :, i), &
+               factors(:, :, :, i), stream, j - 1, samples(:, j, i))
          end do
       end do
       status = status_ok
    end subroutine fmdn_mixture_sample
+
+   !> The ranges as the core takes them; none given: all free.
+   pure subroutine gather_ranges(n_targets, kinds, low, high, ranges, status)
+      integer(ip), intent(in) :: n_targets
+      integer, intent(in) :: kinds(:)
+      real(wp), intent(in) :: low(:), high(:)
+      type(target_range), allocatable, intent(out) :: ranges(:)
+      integer, intent(out) :: status
+
+      if (size(kinds) == 0) then
+         allocate (ranges(n_targets))
+         status = status_ok
+      else
+         call new_ranges(kinds, low, high, ranges, status)
+         if (size(kinds) /= n_targets) status = status_invalid_argument
+      end if
+   end subroutine gather_ranges
 
    !> One target of each of n mixtures, counted from 1, by itself: its kernels' means and 1/sd. The
    !> weights are those of the mixtures.

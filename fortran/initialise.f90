@@ -117,13 +117,16 @@ contains
       real(wp), intent(out) :: widths(:, :) !! (n_targets, n_kernels)
       real(wp) :: centres(shape%n_targets, shape%n_kernels)
       real(wp) :: covariance(shape%n_targets, shape%n_targets), u(shape%n_targets, shape%n_targets)
-      real(wp) :: mass, variance(shape%n_targets)
+      real(wp) :: mass, variance(shape%n_targets), period(shape%n_targets)
       integer :: label(size(weights)), c, i, j, k
 
       c = shape%n_targets
-      call k_means(points, weights, stream, centres, label)
+      period = 0
+      if (allocated(shape%period)) period = shape%period
+      call k_means(points, weights, period, stream, centres, label)
       do k = 1, shape%n_kernels
-         call cluster_moments(points, weights, label == k, centres(:, k), mass, covariance)
+         call cluster_moments(points, weights, label == k, centres(:, k), period, mass, &
+            covariance)
          ! The ridge keeps the covariance positive definite to rounding, whatever its size.
          variance = (1 + ridge)*[(covariance(i, i), i=1, c)] + least_sd**2
          outputs(1, k) = log(max(mass/sum(weights), 0.5_wp/size(weights)))
@@ -152,8 +155,8 @@ contains
       end do
    end subroutine cluster_outputs
 
-   pure subroutine cluster_moments(points, weights, inside, centre, mass, covariance)
-      real(wp), intent(in) :: points(:, :), weights(:), centre(:)
+   pure subroutine cluster_moments(points, weights, inside, centre, period, mass, covariance)
+      real(wp), intent(in) :: points(:, :), weights(:), centre(:), period(:)
       logical, intent(in) :: inside(:)
       real(wp), intent(out) :: mass, covariance(:, :)
       integer :: i, j
@@ -163,27 +166,36 @@ contains
       if (.not. mass > 0) return
       do j = 1, size(centre)
          do i = 1, size(centre)
-            covariance(i, j) = sum(weights*(points(i, :) - centre(i))*(points(j, :) - centre(j)), &
-               mask=inside)/mass
+            covariance(i, j) = sum(weights*offset(points(i, :), centre(i), period(i)) &
+               *offset(points(j, :), centre(j), period(j)), mask=inside)/mass
          end do
       end do
    end subroutine cluster_moments
 
+   !> From the centre to a point, the short way round where there is a period.
+   elemental function offset(point, centre, period)
+      real(wp), intent(in) :: point, centre, period
+      real(wp) :: offset
+
+      offset = point - centre
+      if (period > 0) offset = offset - period*anint(offset/period)
+   end function offset
+
    !> Lloyd's algorithm from k-means++ centres (Arthur & Vassilvitskii 2007). A cluster that runs
    !> empty takes the point that is farthest from its own centre.
-   pure subroutine k_means(points, weights, stream, centres, label)
-      real(wp), intent(in) :: points(:, :), weights(:)
+   pure subroutine k_means(points, weights, period, stream, centres, label)
+      real(wp), intent(in) :: points(:, :), weights(:), period(:)
       type(random_stream), intent(in) :: stream
       real(wp), intent(out) :: centres(:, :)
       integer, intent(out) :: label(:)
       real(wp) :: distance(size(weights)), mass
-      integer :: before(size(weights)), k, sweep
+      integer :: before(size(weights)), i, k, sweep
 
-      call first_centres(points, weights, stream, centres)
+      call first_centres(points, weights, period, stream, centres)
       label = 0
       do sweep = 1, max_sweeps
          before = label
-         call assign(points, centres, label, distance)
+         call assign(points, centres, period, label, distance)
          if (all(label == before)) exit
          do k = 1, size(centres, 2)
             if (.not. any(label == k)) then
@@ -191,14 +203,22 @@ contains
                distance(maxloc(distance, 1)) = 0
             end if
             mass = sum(weights, mask=label == k)
-            if (mass > 0) centres(:, k) = matmul(points, merge(weights, 0.0_wp, label == k))/mass
+            if (.not. mass > 0) cycle
+            do i = 1, size(period)
+               if (period(i) > 0) then
+                  centres(i, k) = centres(i, k) + sum(weights*offset(points(i, :), centres(i, k), &
+                     period(i)), mask=label == k)/mass
+               else
+                  centres(i, k) = dot_product(points(i, :), merge(weights, 0.0_wp, label == k))/mass
+               end if
+            end do
          end do
       end do
    end subroutine k_means
 
    !> k-means++: each centre is drawn with probability weight times squared distance to the nearest.
-   pure subroutine first_centres(points, weights, stream, centres)
-      real(wp), intent(in) :: points(:, :), weights(:)
+   pure subroutine first_centres(points, weights, period, stream, centres)
+      real(wp), intent(in) :: points(:, :), weights(:), period(:)
       type(random_stream), intent(in) :: stream
       real(wp), intent(out) :: centres(:, :)
       real(wp) :: distance(size(weights)), target
@@ -214,13 +234,13 @@ contains
          centres(:, k) = points(:, i)
          if (k == 1) distance = huge(distance)
          do i = 1, size(weights)
-            distance(i) = min(distance(i), sum((points(:, i) - centres(:, k))**2))
+            distance(i) = min(distance(i), sum(offset(points(:, i), centres(:, k), period)**2))
          end do
       end do
    end subroutine first_centres
 
-   pure subroutine assign(points, centres, label, distance)
-      real(wp), intent(in) :: points(:, :), centres(:, :)
+   pure subroutine assign(points, centres, period, label, distance)
+      real(wp), intent(in) :: points(:, :), centres(:, :), period(:)
       integer, intent(out) :: label(:)
       real(wp), intent(out) :: distance(:)
       real(wp) :: d
@@ -230,7 +250,7 @@ contains
       label = 1
       do k = 1, size(centres, 2)
          do i = 1, size(label)
-            d = sum((points(:, i) - centres(:, k))**2)
+            d = sum(offset(points(:, i), centres(:, k), period)**2)
             if (d < distance(i)) then
                distance(i) = d
                label(i) = k

@@ -27,14 +27,15 @@ module fmdn_layout
    character(len=*), parameter, public :: input_mask_block = "input mask"
    character(len=*), parameter, public :: projection_block = "projection"
    character(len=*), parameter, public :: input_scale_block = "input scale"
+   character(len=*), parameter, public :: target_range_block = "target range"
    character(len=*), parameter, public :: target_scale_block = "target scale"
    character(len=*), parameter, public :: member_weights_block = "member weights"
    character(len=*), parameter, public :: network_block = "network"
 
    !> Blocks that this version understands; it refuses others that are required.
-   character(len=tag_length), parameter, public :: known_blocks(6) = [character(len=tag_length) :: &
-      input_mask_block, projection_block, input_scale_block, target_scale_block, &
-      member_weights_block, network_block]
+   character(len=tag_length), parameter, public :: known_blocks(7) = [character(len=tag_length) :: &
+      input_mask_block, projection_block, input_scale_block, target_range_block, &
+      target_scale_block, member_weights_block, network_block]
 
    !> Where one block lies.
    type :: block_view

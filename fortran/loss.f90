@@ -8,13 +8,15 @@ module fmdn_loss
    use fmdn_member, only: member_type
    use fmdn_mixture, only: mixture_gradient, mixture_loss, mixture_work, new_work
    use fmdn_network, only: backward, forward
+   use fmdn_restricted, only: new_restricted_work, restricted_gradient, restricted_loss, &
+      restricted_work
    use fmdn_rows, only: fetch_tile, new_view, tile_view, tiled_rows
    use fmdn_splits, only: monitors, trains
    use fmdn_status, only: status_ok, status_out_of_memory
    implicit none (type, external)
    private
    public :: tile_work, new_tile_work, loss_work, new_loss_work, example_losses
-   public :: loss_and_gradient, is_raised
+   public :: loss_and_gradient, add_decay, is_raised
 
    !> Chunks at most, and numbers in the gradients of all of them.
    integer, parameter :: max_chunks = 32
@@ -31,6 +33,7 @@ module fmdn_loss
       real(wp), allocatable :: losses(:)
       real(wp), allocatable :: weighted(:, :) !! the losses that count and their weights
       type(mixture_work) :: mixture
+      type(restricted_work) :: restricted
       type(tile_view) :: tile
       real(wp), allocatable, private :: storage(:)
    end type tile_work
@@ -38,6 +41,7 @@ module fmdn_loss
    !> Everything an evaluation needs, allocated once.
    type :: loss_work
       integer :: n_chunks = 0
+      integer :: stride = 1 !! only every so manieth tile counts
       type(tile_work), allocatable :: threads(:)
       real(wp), allocatable :: gradients(:, :) !! (n_parameters, n_chunks)
       real(wp), allocatable :: sums(:, :) !! loss and weight, training and monitor; (4, n_chunks)
@@ -66,7 +70,11 @@ contains
       work%outputs(1:m, 1:n_outputs) => work%storage(first:)
       first = first + m*n_outputs
       work%d_outputs(1:m, 1:n_outputs) => work%storage(first:)
-      call new_work(member%mixture, m, work%mixture, status)
+      if (allocated(member%mixture%low)) then
+         call new_restricted_work(member%mixture, m, work%restricted, status)
+      else
+         call new_work(member%mixture, m, work%mixture, status)
+      end if
    end subroutine new_tile_work
 
    !> Work space for passes over the tiles.
@@ -103,8 +111,13 @@ contains
       type(tile_work), intent(inout) :: work
 
       call forward(kernels, member%network, parameters, m, inputs, work%units, work%outputs)
-      call mixture_loss(kernels, member%mixture, m, work%outputs, targets, work%mixture, &
-         work%losses)
+      if (allocated(member%mixture%low)) then
+         call restricted_loss(kernels, member%mixture, m, work%outputs, targets, work%restricted, &
+            work%losses)
+      else
+         call mixture_loss(kernels, member%mixture, m, work%outputs, targets, work%mixture, &
+            work%losses)
+      end if
    end subroutine example_losses
 
    !> Mean training loss and its gradient, and mean monitor loss (nats, standardised units; where no
@@ -134,6 +147,7 @@ contains
          work%sums(:, chunk) = 0
          do tile = 1 + ((chunk - 1)*tiles%n_tiles)/work%n_chunks, &
             (chunk*tiles%n_tiles)/work%n_chunks
+            if (modulo(tile, work%stride) /= modulo(1, work%stride)) cycle
             if (is_raised(interrupt)) exit
             call add_tile(kernels, member, parameters, tiles, tile, fold, work%threads(thread), &
                work%sums(:, chunk), work%gradients(:, chunk))
@@ -152,6 +166,25 @@ contains
       monitor_loss = training_loss
       if (total(4) > 0) monitor_loss = total(3)/total(4)
    end subroutine loss_and_gradient
+
+   !> Weight decay: `decay` times the sum of the squared weights, and its gradient. Biases and the
+   !> linear path are free.
+   pure subroutine add_decay(member, decay, parameters, loss, gradient)
+      type(member_type), intent(in) :: member
+      real(wp), intent(in) :: decay, parameters(:)
+      real(wp), intent(inout) :: loss, gradient(:)
+      integer :: widths(0:size(member%network%hidden) + 1), layer, first, last
+
+      if (.not. decay > 0) return
+      widths = [member%network%n_inputs, member%network%hidden, member%network%n_outputs]
+      first = 1
+      do layer = 1, ubound(widths, 1)
+         last = first + widths(layer - 1)*widths(layer) - 1
+         loss = loss + decay*sum(parameters(first:last)**2)
+         gradient(first:last) = gradient(first:last) + 2*decay*parameters(first:last)
+         first = last + widths(layer) + 1
+      end do
+   end subroutine add_decay
 
    !> Has the caller, in another thread, asked to stop?
    function is_raised(interrupt) result(yes)
@@ -194,8 +227,13 @@ contains
          if (.not. any(weights > 0)) return
          losses = weights*work%losses
          call kernels%sum_columns(int(m, c_int), 2_c_int, work%weighted, sums(1:2))
-         call mixture_gradient(kernels, member%mixture, m, work%outputs, tile%targets, weights, &
-            work%mixture, work%d_outputs)
+         if (allocated(member%mixture%low)) then
+            call restricted_gradient(kernels, member%mixture, m, work%outputs, tile%targets, &
+               weights, work%restricted, work%d_outputs)
+         else
+            call mixture_gradient(kernels, member%mixture, m, work%outputs, tile%targets, weights, &
+               work%mixture, work%d_outputs)
+         end if
          call backward(kernels, member%network, parameters, m, tile%inputs, work%units, &
             work%d_outputs, gradient)
       end associate

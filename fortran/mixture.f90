@@ -30,6 +30,9 @@ module fmdn_mixture
       integer :: covariance = isotropic
       integer :: n_targets = 1
       integer :: n_kernels = 1
+      !> Where kernels are cut off and wrapped (fmdn_restricted), standardised; not allocated where
+      !> none is.
+      real(wp), allocatable :: low(:), high(:), period(:)
    end type mixture_shape
 
    !> What the loss keeps for its gradient; the example is the first dimension, the kernel the last.

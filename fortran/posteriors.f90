@@ -1,13 +1,16 @@
 !> The posterior of one observation as a value: a mixture of Gaussian kernels that answers
-!> questions, in the units of the targets. An empty mixture, a point of another length and a target
-!> that is not there have no mass: their density is 0 (its logarithm -huge) and their quantiles
-!> are -huge.
+!> questions, in the units of the targets. Where these have ranges, weights, means and factors are
+!> those of the kernels in the space that the ranges say (fmdn_targets). An empty mixture, a point
+!> of another length and a target that is not there have no mass: their density is 0 (its logarithm
+!> -huge) and their quantiles are -huge.
 module fmdn_posteriors
    use fmdn_dispatch, only: processor_kernels
-   use fmdn_evaluate, only: kernel_covariance, marginal_factors, mixture_cdf, &
-      mixture_log_density, mixture_moments, mixture_quantile, mixture_sample
+   use fmdn_evaluate, only: kernel_covariance, marginal_factors
    use fmdn_kinds, only: ip, wp
+   use fmdn_moments, only: moments_within
    use fmdn_random, only: for_samples, stream_of
+   use fmdn_targets, only: target_range
+   use fmdn_within, only: cdf_within, log_density_within, quantile_within, sample_within
    implicit none (type, external)
    private
    public :: mixture
@@ -16,6 +19,7 @@ module fmdn_posteriors
       real(wp), allocatable :: weights(:)       !! (n_kernels), sum one
       real(wp), allocatable :: means(:, :)      !! (n_targets, n_kernels)
       real(wp), allocatable :: factors(:, :, :) !! (n_targets, n_targets, n_kernels): U of evaluate
+      type(target_range), allocatable :: ranges(:) !! (n_targets); not allocated: free
    contains
       procedure :: n_targets
       procedure :: n_kernels
@@ -65,8 +69,8 @@ contains
 
       log_p = -huge(log_p)
       if (self%n_kernels() == 0 .or. size(x) /= self%n_targets()) return
-      call mixture_log_density(processor_kernels(), self%weights, self%means, self%factors, &
-         reshape(x, [size(x), 1]), one)
+      call log_density_within(processor_kernels(), ranges_of(self), self%weights, self%means, &
+         self%factors, reshape(x, [size(x), 1]), one)
       log_p = one(1)
    end function log_density
 
@@ -75,6 +79,7 @@ contains
       class(mixture), intent(in) :: self
       real(wp), intent(in) :: x
       integer, intent(in), optional :: target
+      type(target_range) :: ranges(self%n_targets())
       real(wp) :: p, one(1), means(self%n_kernels())
       integer :: i
 
@@ -82,16 +87,19 @@ contains
       i = chosen(self, target)
       if (i == 0) return
       means = self%means(i, :)
-      call mixture_cdf(processor_kernels(), self%weights, means, &
+      ranges = ranges_of(self)
+      call cdf_within(processor_kernels(), ranges(i), self%weights, means, &
          marginal_factors(self%factors, i), [x], .false., one)
       p = one(1)
    end function cdf
 
-   !> Value of target number `target` (default: 1) below which the probability is q.
+   !> Value of target number `target` (default: 1) below which the probability is q. That of a
+   !> periodic target is counted from the point opposite to its circular mean.
    pure function quantile(self, q, target) result(x)
       class(mixture), intent(in) :: self
       real(wp), intent(in) :: q
       integer, intent(in), optional :: target
+      type(target_range) :: ranges(self%n_targets())
       real(wp) :: x, means(self%n_kernels())
       integer :: i
 
@@ -99,9 +107,17 @@ contains
       i = chosen(self, target)
       if (i == 0) return
       means = self%means(i, :)
-      x = mixture_quantile(processor_kernels(), self%weights, means, &
+      ranges = ranges_of(self)
+      x = quantile_within(processor_kernels(), ranges(i), self%weights, means, &
          marginal_factors(self%factors, i), q)
    end function quantile
+
+   pure function ranges_of(self) result(ranges)
+      type(mixture), intent(in) :: self
+      type(target_range) :: ranges(self%n_targets())
+
+      if (allocated(self%ranges)) ranges = self%ranges
+   end function ranges_of
 
    !> The target asked for, zero where it is not there.
    pure function chosen(self, target) result(i)
@@ -118,8 +134,10 @@ contains
    pure function mean(self) result(values)
       class(mixture), intent(in) :: self
       real(wp) :: values(self%n_targets())
+      real(wp) :: matrix(self%n_targets(), self%n_targets())
 
-      if (size(values) > 0) values = matmul(self%means, self%weights)
+      if (size(values) > 0) call moments_within(ranges_of(self), self%weights, self%means, &
+         self%factors, values, matrix)
    end function mean
 
    !> Posterior standard deviation of each target.
@@ -140,7 +158,7 @@ contains
       real(wp) :: centre(self%n_targets())
 
       if (size(centre) == 0) return
-      call mixture_moments(self%weights, self%means, self%factors, centre, matrix)
+      call moments_within(ranges_of(self), self%weights, self%means, self%factors, centre, matrix)
    end function covariance
 
    !> Covariance of the targets in each kernel: (n_targets, n_targets, n_kernels).
@@ -158,12 +176,14 @@ contains
    pure function sample(self, n, seed) result(samples)
       class(mixture), intent(in) :: self
       integer, intent(in) :: n, seed
+      type(target_range) :: ranges(self%n_targets())
       real(wp) :: samples(self%n_targets(), n)
       integer :: j
 
       if (size(samples) == 0) return
+      ranges = ranges_of(self)
       do j = 1, n
-         call mixture_sample(self%weights, self%means, self%factors, &
+         call sample_within(processor_kernels(), ranges, self%weights, self%means, self%factors, &
             stream_of(int(seed, ip), 1, for_samples), int(j - 1, ip), samples(:, j))
       end do
    end function sample

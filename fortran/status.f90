@@ -24,6 +24,8 @@ module fmdn_status
    integer, parameter, public :: status_no_such_committee = 16
    integer, parameter, public :: status_not_legacy = 17
    integer, parameter, public :: status_not_a_table = 18
+   integer, parameter, public :: status_outside_range = 19
+   integer, parameter, public :: status_has_ranges = 20
 
    integer, parameter, public :: stopped_not_yet = 0
    integer, parameter, public :: stopped_gradient = 1
@@ -62,6 +64,8 @@ contains
       case (status_no_such_committee); text = "no committee of that name"
       case (status_not_legacy); text = "the original's format cannot hold this committee"
       case (status_not_a_table); text = "not a table of numbers"
+      case (status_outside_range); text = "a target lies outside its range"
+      case (status_has_ranges); text = "the targets have ranges, of which this call knows nothing"
       case default; text = "unknown status"
       end select
    end function status_text

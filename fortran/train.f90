@@ -5,7 +5,7 @@ module fmdn_train
    use fmdn_initialise, only: initial_parameters
    use fmdn_kinds, only: ip, wp
    use fmdn_lbfgs, only: lbfgs_options, minimise, objective
-   use fmdn_loss, only: is_raised, loss_and_gradient, loss_work, new_loss_work
+   use fmdn_loss, only: add_decay, is_raised, loss_and_gradient, loss_work, new_loss_work
    use fmdn_member, only: member_type
    use fmdn_rows, only: tiled_rows
    use fmdn_splits, only: trains
@@ -32,6 +32,11 @@ module fmdn_train
       !> Standardised rows are kept where they are no more numbers than these (a quarter of a
       !> gigabyte), else made in every pass, which takes up to a third longer.
       integer(ip) :: most_kept = 2_ip**25
+      !> Weight decay: this over the number of rows that train, times the sum of the squared weights.
+      real(wp) :: decay = 0
+      integer :: memory = 10 !! of the minimiser
+      !> Training begins on one tile in so many, goes on with four times as many, and ends with all.
+      integer :: first_stride = 1
    end type training_options
 
    !> Less than this is no improvement of the monitor loss, in nats.
@@ -49,8 +54,11 @@ module fmdn_train
       integer :: fold = 0
       integer :: patience = 0
       integer :: last_improved = 0
+      integer :: before = 0 !! iterations on fewer rows
+      real(wp) :: decay = 0
       real(wp) :: loss_offset = 0
-      real(wp) :: last_loss = 0    !! of the last evaluation, and what its monitor rows gave
+      real(wp) :: last_loss = 0 !! of the last evaluation; the same without decay; on monitor rows
+      real(wp) :: training_loss = 0
       real(wp) :: monitor_loss = 0
       real(wp) :: best_loss = huge(1.0_wp)
       real(wp) :: patient_loss = huge(1.0_wp)
@@ -60,6 +68,7 @@ module fmdn_train
    contains
       procedure :: evaluate
       procedure :: accepted
+      procedure :: begin_stage
    end type training_problem
 
 contains
@@ -79,9 +88,9 @@ contains
       real(wp), intent(inout) :: parameters(:)
       type(training_problem) :: problem
       real(wp), allocatable :: x(:)
-      real(wp) :: f, rate
+      real(wp) :: f, rate, n_rows
       integer(int64) :: ticks
-      integer :: reason, n_iterations, n_evaluations, status, failure
+      integer :: reason, n_iterations, n_evaluations, status, failure, stride
 
       if (.not. any(trains(tiles%roles, fold) .and. tiles%weights > 0)) then
          outcome(at_reason) = stopped_failed
@@ -111,8 +120,20 @@ contains
       call initial_parameters(member, tiles, problem%work%threads(1)%tile, fold, options%seed, &
          index, x)
       problem%best = x
-      call minimise(problem, x, lbfgs_options(max_iter=options%max_iter), f, reason, &
-         n_iterations, n_evaluations)
+      n_rows = count(trains(tiles%roles, fold) .and. tiles%weights > 0)
+      stride = max(1, options%first_stride)
+      do
+         call problem%begin_stage(stride, options%decay*stride/n_rows)
+         call minimise(problem, x, lbfgs_options(memory=options%memory, &
+            max_iter=share(options%max_iter - problem%before, stride)), f, reason, n_iterations, &
+            n_evaluations)
+         n_iterations = problem%before + n_iterations
+         if (stride == 1 .or. reason >= stopped_interrupted) exit
+         if (is_raised(interrupt)) exit
+         stride = max(1, stride/4)
+         problem%before = n_iterations
+         x = problem%best
+      end do
       if (is_raised(interrupt)) reason = stopped_interrupted
       if (reason < stopped_failed) parameters = problem%best
       outcome(at_iterations) = n_iterations
@@ -120,6 +141,33 @@ contains
       !$omp atomic write release
       outcome(at_reason) = reason
    end subroutine train_member
+
+   !> Of the iterations left those of this stage: as many for each stage to come.
+   elemental function share(n_left, stride) result(n)
+      integer, intent(in) :: n_left, stride
+      integer :: n, stages, rest
+
+      stages = 1
+      rest = stride
+      do while (rest > 1)
+         rest = rest/4
+         stages = stages + 1
+      end do
+      n = n_left/stages
+   end function share
+
+   !> Losses of other rows are to come: what was the best so far is the start.
+   subroutine begin_stage(self, stride, decay)
+      class(training_problem), intent(inout) :: self
+      integer, intent(in) :: stride
+      real(wp), intent(in) :: decay
+
+      self%work%stride = stride
+      self%decay = decay
+      self%best_loss = huge(1.0_wp)
+      self%patient_loss = huge(1.0_wp)
+      self%last_improved = self%before
+   end subroutine begin_stage
 
    subroutine evaluate(self, x, f, g)
       class(training_problem), intent(inout) :: self
@@ -129,6 +177,8 @@ contains
 
       call loss_and_gradient(self%kernels, self%member, x, self%tiles, self%fold, self%interrupt, &
          self%work, f, self%monitor_loss, g)
+      self%training_loss = f
+      call add_decay(self%member, self%decay, x, f, g)
       if (is_raised(self%interrupt)) f = huge(f)
       self%last_loss = f
    end subroutine evaluate
@@ -144,35 +194,36 @@ contains
       integer, intent(in) :: n_evaluations
       integer, intent(out) :: stop
       integer(int64) :: now
-      real(wp) :: again
+      integer :: line
 
+      line = self%before + iteration
       ! A search that ran out of trials may take an earlier one: the monitor loss is not of this x.
       if (.not. abs(self%last_loss - f) <= 0) then
          call loss_and_gradient(self%kernels, self%member, x, self%tiles, self%fold, &
-            self%interrupt, self%work, again, self%monitor_loss, self%gradient)
+            self%interrupt, self%work, self%training_loss, self%monitor_loss, self%gradient)
       end if
       stop = stopped_interrupted ! the losses are void then
       if (is_raised(self%interrupt)) return
       call system_clock(now)
-      self%history(at_training_loss, iteration) = f + self%loss_offset
-      self%history(at_monitor_loss, iteration) = self%monitor_loss + self%loss_offset
-      self%history(at_gradient_norm, iteration) = maxval(abs(g))
-      self%history(at_step, iteration) = step
-      self%history(at_evaluations, iteration) = n_evaluations
-      self%history(at_seconds, iteration) = real(now - self%clock_start, wp)/self%clock_rate
-      self%outcome(at_iterations) = iteration
+      self%history(at_training_loss, line) = self%training_loss + self%loss_offset
+      self%history(at_monitor_loss, line) = self%monitor_loss + self%loss_offset
+      self%history(at_gradient_norm, line) = maxval(abs(g))
+      self%history(at_step, line) = step
+      self%history(at_evaluations, line) = n_evaluations
+      self%history(at_seconds, line) = real(now - self%clock_start, wp)/self%clock_rate
+      self%outcome(at_iterations) = line
 
       stop = stopped_not_yet
       if (self%monitor_loss < self%best_loss) then
          self%best_loss = self%monitor_loss
          self%best = x
-         self%outcome(at_best) = iteration
+         self%outcome(at_best) = line
       end if
       if (self%monitor_loss < self%patient_loss - improvement) then
          self%patient_loss = self%monitor_loss
-         self%last_improved = iteration
+         self%last_improved = line
       end if
-      if (self%patience > 0 .and. iteration - self%last_improved >= self%patience) then
+      if (self%patience > 0 .and. line - self%last_improved >= self%patience) then
          stop = stopped_patience
       end if
    end subroutine accepted

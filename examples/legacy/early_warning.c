@@ -9,7 +9,8 @@
 struct committee {
     int64_t n_layout, n_parameters, n_text, n_inputs, n_targets, n_kernels;
     int64_t *layout;
-    double *parameters, *weights, *means, *factors, *one_mean, *one_precision;
+    int *kinds;
+    double *parameters, *low, *high, *weights, *means, *factors, *one_mean, *one_precision;
     char *text;
 };
 
@@ -52,6 +53,9 @@ static struct committee load(const char *path, const char *name)
     it.layout = room(it.n_layout, sizeof *it.layout);
     it.parameters = room(it.n_parameters, sizeof(double));
     it.text = room(it.n_text, 1);
+    it.kinds = room(it.n_targets, sizeof(int));
+    it.low = room(it.n_targets, sizeof(double));
+    it.high = room(it.n_targets, sizeof(double));
     it.weights = room(it.n_kernels, sizeof(double));
     it.means = room(it.n_kernels * it.n_targets, sizeof(double));
     it.factors = room(it.n_kernels * it.n_targets * it.n_targets, sizeof(double));
@@ -60,6 +64,9 @@ static struct committee load(const char *path, const char *name)
     fmdn_load(n_path, path, n_name, name, it.n_layout, it.layout, it.n_parameters, it.parameters,
               it.n_text, it.text, sizeof detail, detail, &status);
     give_up_unless(status, detail);
+    fmdn_get_ranges(it.n_layout, it.layout, it.n_parameters, it.parameters, it.n_targets, it.kinds,
+                    it.low, it.high, &status);
+    give_up_unless(status, "");
     return it;
 }
 
@@ -76,8 +83,10 @@ static int ask(struct committee *it, const double *observed, double *quantiles)
         fmdn_mixture_marginal(it->n_targets, it->n_kernels, 1, it->means, it->factors, target,
                               it->one_mean, it->one_precision, &status);
         if (status == fmdn_ok)
-            fmdn_mixture_quantile(it->n_kernels, 1, it->weights, it->one_mean, it->one_precision,
-                                  3, probabilities, 1, quantiles + 3 * (target - 1), &status);
+            fmdn_mixture_quantile(it->n_kernels, 1, 1, it->kinds + target - 1,
+                                  it->low + target - 1, it->high + target - 1, it->weights,
+                                  it->one_mean, it->one_precision, 3, probabilities, 1,
+                                  quantiles + 3 * (target - 1), &status);
     }
     return status;
 }

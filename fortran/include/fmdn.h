@@ -54,7 +54,9 @@ enum fmdn_status {
     fmdn_unfinished = 15,
     fmdn_no_such_committee = 16,
     fmdn_not_legacy = 17,
-    fmdn_not_a_table = 18
+    fmdn_not_a_table = 18,
+    fmdn_outside_range = 19,
+    fmdn_has_ranges = 20
 };
 
 /* Why the training of a member stopped; fmdn_stop_text has it in words. */
@@ -72,6 +74,17 @@ enum fmdn_stopped {
 
 /* Covariance of the kernels. */
 enum fmdn_covariance { fmdn_isotropic = 1, fmdn_diagonal = 2, fmdn_full = 3 };
+
+/* Kinds of ranges: where a target can lie, and how its kernels keep to it (docs/bounds.md). */
+enum fmdn_range {
+    fmdn_range_free = 0,
+    fmdn_range_truncated = 1,
+    fmdn_range_log_truncated = 2,
+    fmdn_range_half_line = 3,
+    fmdn_range_probit = 4,
+    fmdn_range_log_probit = 5,
+    fmdn_range_periodic = 6
+};
 
 /* Roles of rows; a positive role is the number of a fold. Member k (from 1) trains on all folds but
    number 1 + (k - 1) % (number of folds), which monitors it. */
@@ -143,26 +156,40 @@ void fmdn_log_density(int64_t n_layout, const int64_t *layout, int64_t n_paramet
 
 /* --- Asking n mixtures, laid out as fmdn_posterior gives them -------------------------------- */
 
-/* log p at points [n_sets][n_points][n_targets]: the same for all mixtures (n_sets = 1), or its own
-   for each (n_sets = n). log_p is [n][n_points]. */
-void fmdn_mixture_log_density(int64_t n_targets, int64_t n_kernels, int64_t n,
-                              const double *weights, const double *means, const double *factors,
-                              int64_t n_points, int64_t n_sets, const double *points,
-                              int n_threads, double *log_p, int *status);
+/* Weights, means and factors are those of the kernels. Where targets have ranges, the procedures
+   need these too: n_ranges is n_targets (1 for a marginal), with kinds, low and high as
+   fmdn_get_ranges gives them; or 0, and no target has one. What they give is in the targets'
+   units. */
+
+/* Ranges of a committee's targets, each [n_targets]: kinds (enum fmdn_range), and ends in the
+   targets' units, -DBL_MAX and DBL_MAX where there is none. */
+void fmdn_get_ranges(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
+                     const double *parameters, int64_t n_targets, int *kinds, double *low,
+                     double *high, int *status);
+
+/* log p, -DBL_MAX outside the ranges, at points [n_sets][n_points][n_targets]: the same for all
+   mixtures (n_sets = 1), or its own for each (n_sets = n). log_p is [n][n_points]. */
+void fmdn_mixture_log_density(int64_t n_targets, int64_t n_kernels, int64_t n, int64_t n_ranges,
+                              const int *kinds, const double *low, const double *high, const double
+                              *weights, const double *means, const double *factors, int64_t
+                              n_points, int64_t n_sets, const double *points, int n_threads, double
+                              *log_p, int *status);
 
 /* Mean [n][n_targets] and covariance [n][n_targets][n_targets] of each mixture. */
-void fmdn_mixture_moments(int64_t n_targets, int64_t n_kernels, int64_t n, const double *weights,
-                          const double *means, const double *factors, double *mean,
-                          double *covariance, int *status);
+void fmdn_mixture_moments(int64_t n_targets, int64_t n_kernels, int64_t n, int64_t n_ranges, const
+                          int *kinds, const double *low, const double *high, const double *weights,
+                          const double *means, const double *factors, double *mean, double
+                          *covariance, int *status);
 
 /* Covariances [n][n_kernels][n_targets][n_targets] of the kernels. */
 void fmdn_mixture_covariances(int64_t n_targets, int64_t n_kernels, int64_t n,
                               const double *factors, double *covariances, int *status);
 
 /* Samples [n][n_samples][n_targets]; sample j of mixture i depends on (seed, i, j) alone. */
-void fmdn_mixture_sample(int64_t n_targets, int64_t n_kernels, int64_t n, const double *weights,
-                         const double *means, const double *factors, int64_t seed,
-                         int64_t n_samples, double *samples, int *status);
+void fmdn_mixture_sample(int64_t n_targets, int64_t n_kernels, int64_t n, int64_t n_ranges, const
+                         int *kinds, const double *low, const double *high, const double *weights,
+                         const double *means, const double *factors, int64_t seed, int64_t
+                         n_samples, double *samples, int *status);
 
 /* One target, counted from 1, by itself: its kernels' means and 1/sd, both [n][n_kernels], for the
    two procedures that follow. (With one target the mixtures are that already.) */
@@ -171,15 +198,16 @@ void fmdn_mixture_marginal(int64_t n_targets, int64_t n_kernels, int64_t n, cons
                            double *precisions, int *status);
 
 /* Probability below (above, unless that is 0) the points [n_sets][n_points]: p is [n][n_points]. */
-void fmdn_mixture_cdf(int64_t n_kernels, int64_t n, const double *weights, const double *means,
-                      const double *factors, int64_t n_points, int64_t n_sets,
-                      const double *points, int above, int n_threads, double *p, int *status);
+void fmdn_mixture_cdf(int64_t n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const double
+                      *low, const double *high, const double *weights, const double *means, const
+                      double *factors, int64_t n_points, int64_t n_sets, const double *points, int
+                      above, int n_threads, double *p, int *status);
 
 /* Values below which the probability is that of probabilities [n_points]: [n][n_points]. */
-void fmdn_mixture_quantile(int64_t n_kernels, int64_t n, const double *weights,
-                           const double *means, const double *factors, int64_t n_points,
-                           const double *probabilities, int n_threads, double *quantiles,
-                           int *status);
+void fmdn_mixture_quantile(int64_t n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const
+                           double *low, const double *high, const double *weights, const double
+                           *means, const double *factors, int64_t n_points, const double
+                           *probabilities, int n_threads, double *quantiles, int *status);
 
 /* --- Training -------------------------------------------------------------------------------- */
 
@@ -194,6 +222,14 @@ void fmdn_plan_committee(int64_t seed, int n_inputs, int n_targets, int n_member
                          int64_t n_groups, const int *groups, int n_projected, int n_components,
                          int64_t n_layout, int64_t *layout, int64_t *sizes /* [2] */,
                          int *status);
+
+/* Give it the ranges of its targets, in arrays that are longer by one block: n_longer is
+   n_layout + 7 + n_targets, n_more is n_parameters + 2 n_targets. Kinds that are all fmdn_range_free are
+   refused: leave it as it is. */
+void fmdn_add_ranges(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
+                     const double *parameters, int64_t n_targets, const int *kinds,
+                     const double *low, const double *high, int64_t n_longer, int64_t *longer,
+                     int64_t n_more, double *more, int *status);
 
 /* Train it on rows of inputs [n_rows][n_inputs] and targets [n_rows][n_targets]: one tenth of the
    rows weighs the members, another tenth of the rest monitors each of them. A member makes at most
@@ -231,6 +267,11 @@ void fmdn_prepare_inputs(int64_t n_layout, const int64_t *layout, int64_t n_para
 void fmdn_find_block(int64_t n_layout, const int64_t *layout, int64_t n_name, const char *name,
                      int64_t *place /* [4] */);
 
+/* Targets [n_rows][n_targets] as their kernels see them, in place (back: not 0 for the way back).
+   Not for training: rows hold targets in their own units. */
+void fmdn_map_targets(int64_t n_targets, const int *kinds, const double *low, const double *high,
+                      int back, int64_t n_rows, double *targets, int *status);
+
 /* Write the scales that the rows ask for into a planned committee. */
 void fmdn_fit_scales(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
                      double *parameters, int64_t n_inputs, int64_t n_targets, int64_t n_rows,
@@ -241,14 +282,16 @@ void fmdn_fit_scales(int64_t n_layout, const int64_t *layout, int64_t n_paramete
    history [n_members][n_lines][6] has a line for the start and for each iteration, n_lines is
    max_iter + 1: training loss, monitor loss, gradient norm, step, evaluations, seconds. outcome
    [n_members][3], 0 at first, has why it stopped (enum fmdn_stopped), iterations, the best of them;
-   other threads may look at both meanwhile, and raise `interrupt`. */
+   other threads may look at both meanwhile, and raise `interrupt`. A plain run has decay 0, memory
+   10 and first_stride 1: `decay`/rows times the sum of the squared weights is added to the loss,
+   `memory` is L-BFGS's, and training begins on one tile of rows in `first_stride` (1, 4, 16...). */
 void fmdn_train_members(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
                         double *parameters, int64_t n_inputs, int64_t n_targets, int64_t n_rows,
                         const double *inputs, const double *targets, const double *weights,
                         const int *roles, const double *noise_sd, int64_t seed, int first,
-                        int last, int max_iter, int patience, int n_threads, int64_t *interrupt,
-                        int64_t n_lines, int64_t n_members, double *history, int64_t *outcome,
-                        int *status);
+                        int last, int max_iter, int patience, double decay, int memory,
+                        int first_stride, int n_threads, int64_t *interrupt, int64_t n_lines,
+                        int64_t n_members, double *history, int64_t *outcome, int *status);
 
 /* The committee of the members with keep [n_members] other than 0, into arrays as long as the old
    ones; `sizes`: the lengths used. */
@@ -257,12 +300,13 @@ void fmdn_select_members(int64_t n_layout, const int64_t *layout, int64_t n_para
                          int64_t *new_layout, double *new_parameters, int64_t *sizes /* [2] */,
                          int *status);
 
-/* Weigh the members by their mean losses on the rows that weigh; these losses, in nats. */
+/* Weigh the members by their mean losses on the rows that weigh, or where `stacked` is not 0 by
+   the score of their mixture there; these losses, in nats. */
 void fmdn_weigh_members(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
                         double *parameters, int64_t n_inputs, int64_t n_targets, int64_t n_rows,
                         const double *inputs, const double *targets, const double *weights,
-                        const int *roles, const double *noise_sd, int64_t seed, int n_threads,
-                        int64_t n_members, double *losses, int *status);
+                        const int *roles, const double *noise_sd, int64_t seed, int stacked,
+                        int n_threads, int64_t n_members, double *losses, int *status);
 
 /* Mean loss of one member, counted from 1, and its gradient [its number of parameters], in
    standardised units. */

@@ -10,9 +10,9 @@ program mdn_apply
    use fmdn_committee, only: committee_view, view_committee
    use fmdn_file_words, only: detail_length
    use fmdn_kinds, only: ip, wp
-   use fmdn_layout, only: block_view, find_block
    use fmdn_legacy_table, only: format_rows, width_of_number
    use fmdn_status, only: status_cannot_write, status_ok, status_text
+   use fmdn_targets, only: free
    use fmdn_whole_file, only: close_file, open_file, put_bytes, whole_file
    implicit none (type, external)
    character(len=*), parameter :: me = "mdn_apply"
@@ -57,13 +57,9 @@ program mdn_apply
    if (status /= status_ok) call fail_with(me, trim(line%arguments(1)), status, detail)
    if (index(network%text, '"encoder": ') > 0) call fail(me, trim(line%arguments(1)) // &
       ": its inputs went through an encoder, which only Python has")
-   block
-      type(block_view) :: ranges
-
-      ranges = find_block(network%layout, "target range", 1)
-      if (ranges%name /= "") call fail(me, trim(line%arguments(1)) // &
-         ": its target has bounds or a period, which only the Python command knows")
-   end block
+   if (any(view%ranges%kind /= free) .and. .not. line%has("output-pdf")) call fail(me, &
+      trim(line%arguments(1)) // ": its target has bounds or a period, so that kernels alone " // &
+      "are not its posterior; --output-pdf gives that")
    if (view%n_targets /= 1) call fail(me, trim(line%arguments(1)) // ": expected one target")
    columns = "the committee's inputs; a target needs --has-targets"
    if (has_targets) columns = "the committee's inputs and the target"
@@ -109,8 +105,9 @@ contains
       if (line%has("copy-targets") .and. has_targets) results(n_copied, :) = some(size(some, 1), :)
       if (line%has("output-pdf")) then
          allocate (log_p(size(grid), n))
-         call fmdn_mixture_log_density(1_ip, k, n, weights, means, factors, &
-            size(grid, kind=ip), 1_ip, reshape(grid, [1, size(grid), 1]), n_threads, log_p, status)
+         call fmdn_mixture_log_density(1_ip, k, n, 1_ip, view%ranges%kind, view%ranges%low, &
+            view%ranges%high, weights, means, factors, size(grid, kind=ip), 1_ip, &
+            reshape(grid, [1, size(grid), 1]), n_threads, log_p, status)
          if (status /= status_ok) call give_up(status_text(status))
          results(n_copied + 1:, :) = exp(max(log_p, -800.0_wp)) ! zero there
       else

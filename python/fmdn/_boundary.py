@@ -226,7 +226,7 @@ def train_members(
     rows: Rows,
     first: int,
     last: int,
-    patience: int,
+    run: tuple[int, float, int, int],  # patience, decay, memory, first stride
     n_threads: int,
     training: Training,
     watch: Callable[[], None],
@@ -250,7 +250,7 @@ def train_members(
                 first + 1,
                 last,
                 max_iter,
-                patience,
+                *run,
                 n_threads,
                 training.interrupt,
                 training.history.T,
@@ -281,15 +281,13 @@ def train_members(
 
 
 def weigh_members(
-    layout: Array, parameters: Array, rows: Rows, n_threads: int
+    layout: Array, parameters: Array, rows: Rows, n_threads: int, stacked: bool = False
 ) -> Array:
     """Write the members' weights into the parameters; their mean losses in nats."""
     losses = np.zeros(describe(layout, parameters).n_members)
-    check_status(
-        _core.fmdn_weigh_members(
-            layout, parameters, *rows.arguments(), rows.seed, n_threads, losses
-        )
-    )
+    how = (rows.seed, int(stacked), n_threads)
+    data = rows.arguments()
+    check_status(_core.fmdn_weigh_members(layout, parameters, *data, *how, losses))
     return losses
 
 
@@ -390,11 +388,11 @@ def posterior(
 def log_density(
     layout: Array, parameters: Array, inputs: Array, targets: Array, n_threads: int
 ) -> Array:
-    """log p(target | inputs) for each row, in nats."""
+    """log p(target | inputs) for each row, in nats; -inf outside the ranges."""
     log_p = np.zeros(len(inputs))
     check_status(
         _core.fmdn_log_density(
             layout, parameters, inputs.T, targets.T, n_threads, log_p
         )
     )
-    return log_p
+    return np.where(log_p > -np.finfo(float).max, log_p, -np.inf)

@@ -1,4 +1,4 @@
-"""The boundary for mixtures.
+"""The boundary for mixtures, whose targets have ranges.
 
 Weights (n, K), means (n, K, c) and factors (n, K, c, c): the lower Cholesky factors L
 of the inverse covariances, L L^T. (The core's U is their transpose: the same bytes.)
@@ -11,41 +11,47 @@ import numpy as np
 from ._boundary import check_status
 from ._core import fmdn_c_mixture as _core
 from .checks import Array
+from .ranges import Ranges
 from .threads import count_threads
 
-
-def _mixture(weights: Array, means: Array, factors: Array) -> tuple[Array, ...]:
-    return tuple(np.ascontiguousarray(a).T for a in (weights, means, factors))
+Kernels = tuple[Array, Array, Array]
 
 
-def _mixture_1d(weights: Array, means: Array, factors: Array) -> tuple[Array, ...]:
-    return _mixture(weights, means[..., 0], factors[..., 0, 0])
+def _mixture(kernels: Kernels, ranges: Ranges) -> tuple:
+    arrays = (np.ascontiguousarray(array).T for array in kernels)
+    return ranges.kinds, ranges.low, ranges.high, *arrays
 
 
-def mixture_log_density(
-    weights: Array, means: Array, factors: Array, points: Array
-) -> Array:
-    """log p at points (n, m, c), or (1, m, c) common to all: (n, m)."""
-    log_p = np.empty((len(weights), points.shape[1]))
+def _mixture_1d(kernels: Kernels, ranges: Ranges) -> tuple:
+    weights, means, factors = kernels
+    return _mixture((weights, means[..., 0], factors[..., 0, 0]), ranges)
+
+
+def mixture_log_density(kernels: Kernels, ranges: Ranges, points: Array) -> Array:
+    """log p at points (n, m, c), or (1, m, c) common to all: (n, m).
+
+    Outside the ranges it is -inf.
+    """
+    log_p = np.empty((len(kernels[0]), points.shape[1]))
     check_status(
         _core.fmdn_mixture_log_density(
-            *_mixture(weights, means, factors),
+            *_mixture(kernels, ranges),
             np.ascontiguousarray(points).T,
             count_threads(),
             log_p.T,
         )
     )
+    if ranges.any:
+        log_p[log_p <= -np.finfo(float).max] = -np.inf
     return log_p
 
 
-def mixture_cdf(
-    weights: Array, means: Array, factors: Array, points: Array, above: bool
-) -> Array:
+def mixture_cdf(kernels: Kernels, ranges: Ranges, points: Array, above: bool) -> Array:
     """Probability below (or above) points (n, m), one target, or (1, m): (n, m)."""
-    p = np.empty((len(weights), points.shape[1]))
+    p = np.empty((len(kernels[0]), points.shape[1]))
     check_status(
         _core.fmdn_mixture_cdf(
-            *_mixture_1d(weights, means, factors),
+            *_mixture_1d(kernels, ranges),
             np.ascontiguousarray(points).T,
             int(above),
             count_threads(),
@@ -55,38 +61,30 @@ def mixture_cdf(
     return p
 
 
-def mixture_quantile(weights: Array, means: Array, factors: Array, q: Array) -> Array:
+def mixture_quantile(kernels: Kernels, ranges: Ranges, q: Array) -> Array:
     """Quantiles at probabilities q (m,), one target: (n, m)."""
-    x = np.empty((len(weights), q.size))
+    x = np.empty((len(kernels[0]), q.size))
     check_status(
         _core.fmdn_mixture_quantile(
-            *_mixture_1d(weights, means, factors), q, count_threads(), x.T
+            *_mixture_1d(kernels, ranges), q, count_threads(), x.T
         )
     )
     return x
 
 
-def mixture_moments(
-    weights: Array, means: Array, factors: Array
-) -> tuple[Array, Array]:
+def mixture_moments(kernels: Kernels, ranges: Ranges) -> tuple[Array, Array]:
     """Means (n, c) and covariances (n, c, c)."""
-    n, _, c = means.shape
+    n, _, c = kernels[1].shape
     mean, covariance = np.zeros((n, c)), np.zeros((n, c, c))
     check_status(
-        _core.fmdn_mixture_moments(
-            *_mixture(weights, means, factors), mean.T, covariance.T
-        )
+        _core.fmdn_mixture_moments(*_mixture(kernels, ranges), mean.T, covariance.T)
     )
     return mean, covariance
 
 
-def mixture_sample(
-    weights: Array, means: Array, factors: Array, size: int, seed: int
-) -> Array:
+def mixture_sample(kernels: Kernels, ranges: Ranges, size: int, seed: int) -> Array:
     """Samples (n, size, c)."""
-    n, _, c = means.shape
+    n, _, c = kernels[1].shape
     samples = np.zeros((n, size, c))
-    check_status(
-        _core.fmdn_mixture_sample(*_mixture(weights, means, factors), seed, samples.T)
-    )
+    check_status(_core.fmdn_mixture_sample(*_mixture(kernels, ranges), seed, samples.T))
     return samples

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .ranges import Ranges
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
 class Axes:
     """Kernels of the mixtures of several observations, and the shapes users see."""
-
-    space = "physical"
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class Axes:
         one_target_axis: bool,
         target_names: list[str],
         member_kernels: list[int] | None = None,
+        ranges: Ranges | None = None,
     ):
         # Always (n, K), (n, K, c), (n, K, c, c); factors L with L L^T = 1/covariance.
         self._weights, self._means, self._factors = (
@@ -34,6 +35,7 @@ class Axes:
         self._single, self._flat = single, one_target_axis
         self.target_names = list(target_names)
         self._member_kernels = member_kernels or [weights.shape[1]]
+        self._ranges = Ranges.free(means.shape[-1]) if ranges is None else ranges
 
     # --- What it is -------------------------------------------------------------------
 
@@ -41,6 +43,16 @@ class Axes:
     def n_targets(self) -> int:
         """Number of targets."""
         return self._means.shape[-1]
+
+    @property
+    def space(self) -> str:
+        """Where the kernels live: "physical" units, or "mapped" ones."""
+        return "mapped" if self._ranges.mapped else "physical"
+
+    @property
+    def period(self) -> float | None:
+        """Of the one target, if it has one."""
+        return self._ranges.period if self.n_targets == 1 else None
 
     @property
     def weights(self) -> np.ndarray:
@@ -117,6 +129,7 @@ class Axes:
             "one_target_axis": self._flat,
             "target_names": self.target_names,
             "member_kernels": None,
+            "ranges": self._ranges,
         }
         return type(self)(weights, means, factors, **(settings | changes))
 

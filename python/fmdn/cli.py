@@ -153,7 +153,7 @@ def _apply(program: str, options: list[Option], words: list[str]) -> None:
             if line.has("output-pdf"):
                 parts.append(posterior.pdf(grid))
             else:
-                if posterior.space != "physical":
+                if posterior._ranges.any:  # kernels alone are not the posterior
                     raise CommandError(f"{path}: with bounds or periods: --output-pdf")
                 unit = 1.0
                 if line.has("legacy-weights"):

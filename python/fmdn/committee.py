@@ -7,18 +7,19 @@ import json
 import numpy as np
 
 from . import _boundary, _boundary_file, _boundary_inputs, extras
-from .checks import check_array
+from ._boundary_targets import get_ranges
 from .encoders import Encoder
 from .estimator import Estimator, plain, restored
 from .fitting import SUMMARY, member_history, report_failures, train
 from .inputs import Treatment
+from .members import Members
 from .mixture import Mixture
 from .observations import check_observations
 from .plan import Plan, check_names, check_weights
 from .threads import count_threads
 
 
-class Committee(Estimator):
+class Committee(Members, Estimator):
     """Networks that turn an observation into a posterior density.
 
     Each member is a network with tanh hidden layers whose outputs are the weights,
@@ -30,21 +31,24 @@ class Committee(Estimator):
     ----------
     n_members : int
         Number of networks.
-    hidden : int, (int, int) or list of int
+    hidden : "auto", int, (int, int) or list of int
         Units of the hidden layer; drawn for each member between two bounds when a
-        tuple; the widths of several layers when a list.
-    kernels : int or (int, int)
+        tuple; the widths of several layers when a list. With `hidden` and `kernels` at
+        "auto" `fit` tries several kinds of network and keeps the one whose monitor loss
+        is the lowest (docs/training.md). With one of them given the other is (25, 50)
+        or (3, 8), and each member is trained in one plain run.
+    kernels : "auto", int or (int, int)
         Gaussian kernels of a member; drawn between two bounds when a tuple.
     covariance : {"full", "diagonal", "isotropic"}
         Of the kernels; of no effect with one target.
-    linear_path : bool
+    linear_path : "auto" or bool
         Whether the inputs also reach the outputs straight, by a linear map, on which
         they count at most ten standard deviations.
-    max_iter : int
-        L-BFGS iterations of a member at most.
-    patience : int or None
-        Iterations without a better monitor loss after which a member stops; None:
-        never.
+    max_iter : "auto" or int
+        L-BFGS iterations of a member at most; 1000 where a size is given.
+    patience : "auto", int or None
+        Iterations without a better monitor loss after which a member stops; 50 where a
+        size is given. None: never.
     seed : int
         The same seed gives the same committee, bit for bit, on any number of threads.
     n_threads : int, optional
@@ -56,7 +60,8 @@ class Committee(Estimator):
         The committee as the core takes it.
     history_ : list of dict
         For each member why it stopped, its iterations, the best of them, and the losses
-        on the way (nats, in the targets' units).
+        on the way (nats, in the targets' units, or those of their maps: see
+        `Mixture.space`).
     weights_ : ndarray, shape (n_members,)
         Of the members; `weighting_losses_` are the mean losses they come from.
     input_names_, target_names_ : list of str
@@ -71,12 +76,12 @@ class Committee(Estimator):
     def __init__(
         self,
         n_members=10,
-        hidden=(25, 50),
-        kernels=(3, 8),
+        hidden="auto",
+        kernels="auto",
         covariance="full",
-        linear_path=False,
-        max_iter=1000,
-        patience=50,
+        linear_path="auto",
+        max_iter="auto",
+        patience="auto",
         seed=0,
         n_threads=None,
     ):
@@ -117,8 +122,9 @@ class Committee(Estimator):
         """Train the members and weigh them.
 
         Unless they are given, a tenth of the rows weighs the members, and a tenth of
-        the rest monitors each of them: another tenth for the next member. Rows of no
-        weight are as good as not there.
+        the rest monitors each of them: another tenth for the next member. With sizes at
+        "auto" fewer than 5,000 rows spare none to weigh, and members count the same.
+        Rows of no weight are as good as not there.
 
         Parameters
         ----------
@@ -151,13 +157,14 @@ class Committee(Estimator):
         replicate : int
             How often each row is used, each time with other noise. Replicas of a row
             stay on one side of every split.
-        prior : Prior or sequence of distributions, optional
-            Of the targets, in order; gives their names.
+        prior : Prior, distribution or sequence of distributions, optional
+            Of the targets, in order; gives names, and where posteriors end and wrap.
         input_names, target_names : sequence of str, optional
             By default a data frame's columns, or the prior's names.
         checkpoint : path, optional
-            File to which each finished member is written. The same call goes on from it
-            after an interruption, to the same bits.
+            File to which each finished member is written; with sizes at "auto" files
+            beside it have the other kinds. The same call goes on from there after an
+            interruption, to the same bits.
         executor : concurrent.futures.Executor, optional
             Trains one member a task, in place of threads.
         progress : bool
@@ -205,7 +212,11 @@ class Committee(Estimator):
             plan.layout, plan.parameters, trained
         )
         self.weighting_losses_ = _boundary.weigh_members(
-            self.layout_, self.parameters_, plan.rows_to_weigh(), plan.n_threads
+            self.layout_,
+            self.parameters_,
+            plan.rows_to_weigh(),
+            plan.n_threads,
+            plan.stacked,
         )
         self.history_ = [member_history(training, k) for k in np.flatnonzero(trained)]
         self.input_names_ = plan.input_names
@@ -230,6 +241,7 @@ class Committee(Estimator):
         self._may_be_nan = groups > 0 if groups.any() else None
         self._kernels = sizes.kernels.tolist()
         self.weights_ = sizes.weights
+        self._ranges = get_ranges(self.layout_, self.parameters_, sizes.n_targets)
 
     # --- Applying ------------------------------------------------------------------
 
@@ -262,6 +274,7 @@ class Committee(Estimator):
             one_target_axis=self._one_target_axis,
             target_names=self.target_names_,
             member_kernels=self._kernels,
+            ranges=self._ranges,
         )
 
     def predict(self, inputs):
@@ -280,7 +293,7 @@ class Committee(Estimator):
         return self.posterior(inputs).mean()
 
     def log_density(self, inputs, targets):
-        """Give log p(target | inputs) of each row, in nats and the targets' units.
+        """Give log p(target | inputs) in nats: -inf outside the prior given to `fit`.
 
         Parameters
         ----------
@@ -291,16 +304,7 @@ class Committee(Estimator):
         -------
         ndarray, shape (n,)
         """
-        self._require_fit()
-        inputs = self._check_inputs(inputs)
-        targets = check_array("targets", targets, (1, 2))
-        if targets.ndim == 1:
-            targets = targets[:, np.newaxis]
-        if targets.shape != (len(inputs), self.n_targets_):
-            raise ValueError(
-                f"targets must have shape ({len(inputs)}, {self.n_targets_}), "
-                f"got {targets.shape}"
-            )
+        inputs, targets = self._check_rows(inputs, targets)
         return _boundary.log_density(
             self.layout_,
             self.parameters_,

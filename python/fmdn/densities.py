@@ -1,8 +1,6 @@
-"""What a mixture is asked beyond the core: conditionals, modes, regions, divergence."""
+"""Conditionals and modes of mixtures of Gaussian kernels."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -71,59 +69,3 @@ def highest_mode(
         if moved <= 1e-12:
             break
     return x[np.argmax(np.logaddexp.reduce(log_terms(x), axis=1))]
-
-
-def _knots(one: Any, per_sd: float) -> np.ndarray:
-    """Points as dense as each kernel needs, out to 8 of its standard deviations."""
-    steps = np.linspace(-8, 8, round(16 * per_sd) + 1)
-    used = one._weights[0] > 0
-    means = one._means[0, used, 0]
-    sds = 1 / one._factors[0, used, 0, 0]
-    return np.unique(means[:, np.newaxis] + sds[:, np.newaxis] * steps)
-
-
-def highest_density(one: Any, confidence: float) -> np.ndarray:
-    """Intervals of one mixture where the density exceeds the level of the region."""
-    from scipy.optimize import brentq
-
-    x = _knots(one, 8)
-    log_density = one.logpdf(x)
-
-    def crossings(level: float) -> np.ndarray:
-        """Where the density crosses the level, in pairs, by bisection."""
-        above = np.concatenate([[False], log_density > level, [False]])
-        edges = np.flatnonzero(above[1:] != above[:-1])
-        rising = ~above[edges]
-        a, b = x[np.maximum(edges - 1, 0)], x[np.minimum(edges, len(x) - 1)]
-        for _ in range(30):
-            middle = (a + b) / 2
-            passed = (one.logpdf(middle) > level) == rising
-            a, b = np.where(passed, a, middle), np.where(passed, middle, b)
-        return b.reshape(-1, 2)
-
-    def excess(level: float) -> float:
-        region = crossings(level)
-        return float(np.sum(one.prob(region[:, 0], region[:, 1]))) - confidence
-
-    level = brentq(excess, log_density.min() - 1, log_density.max() - 1e-9, xtol=1e-10)
-    return crossings(level)
-
-
-def divergence(one: Any, prior: Any) -> float:
-    """KL of one mixture, restricted to the prior's support, from the prior."""
-    low, high = (float(bound) for bound in prior.support())
-    x = _knots(one, 0.5)
-    x = np.unique(np.concatenate([x[(x > low) & (x < high)], [low, high]]))
-    x = x[np.isfinite(x)]
-    if len(x) < 2:
-        return np.inf
-    nodes, weights = np.polynomial.legendre.leggauss(8)
-    half = np.diff(x)[:, np.newaxis] / 2
-    points = (x[:-1, np.newaxis] + half * (1 + nodes)).ravel()
-    weights = (half * weights).ravel()
-    log_p = np.asarray(one.logpdf(points)).ravel()
-    p = np.exp(log_p)
-    mass = weights @ p
-    if not mass > 0:
-        return np.inf
-    return float(weights @ (p * (log_p - prior.logpdf(points))) / mass - np.log(mass))

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from ._boundary import Rows, Training
 from .plan import Plan
 from .progress import progress_bar
 
+# A plan, what has been trained of it, and its checkpoint.
+Fit = tuple[Plan, Training, "str | os.PathLike | None"]
+
 
 def train(
     plan: Plan,
@@ -25,11 +29,26 @@ def train(
     executor: Executor | None,
     progress: bool,
 ) -> None:
-    """Train the members that the checkpoint does not hold yet."""
+    """Train the members that the checkpoint does not hold yet.
+
+    Of a plan with several kinds pilots of each are trained first; plan and training
+    become those of the best.
+    """
+    fit = plan, training, checkpoint
     if executor is not None:
-        train_together([(plan, training, checkpoint)], executor, progress)
+        train_together([fit], executor, progress)
         return
-    with _watched(plan, training, checkpoint, progress) as (wanted, watch):
+    kinds = _kinds(fit)
+    if len(kinds) > 1:
+        for kind in kinds:
+            _train_in_threads(kind, progress, plan.n_pilots)
+        fit = _choose(kinds)
+    _train_in_threads(fit, progress, plan.n_members)
+
+
+def _train_in_threads(fit: Fit, progress: bool, n_members: int) -> None:
+    plan, training, _ = fit
+    with _watched(*fit, progress, n_members) as (wanted, watch):
         if plan.rows is None:
             _train_each(plan, training, wanted, watch)
             return
@@ -37,17 +56,61 @@ def train(
             _train_some(plan, plan.rows, first, last, training, watch)
 
 
-def train_together(
-    fits: list[tuple[Plan, Training, str | os.PathLike | None]],
-    executor: Executor,
-    progress: bool,
-) -> None:
+def train_together(fits: list[Fit], executor: Executor, progress: bool) -> None:
     """Train the members of several plans, all of them tasks of an executor at once."""
+    every = [_kinds(fit) for fit in fits]
+    pilots = [kind for kinds in every if len(kinds) > 1 for kind in kinds]
+    if pilots:
+        _run_together(pilots, executor, progress, [one[0].n_pilots for one in pilots])
+        fits = [_choose(kinds) for kinds in every]
+    _run_together(fits, executor, progress, [fit[0].n_members for fit in fits])
+
+
+def _run_together(
+    fits: list[Fit], executor: Executor, progress: bool, n_members: list[int]
+) -> None:
     with ExitStack() as watched:
         jobs = [
-            (*one[:2], *watched.enter_context(_watched(*one, progress))) for one in fits
+            (*fit[:2], *watched.enter_context(_watched(*fit, progress, n)))
+            for fit, n in zip(fits, n_members, strict=True)
         ]
         _train_by_executor(jobs, executor)
+
+
+# --- Kinds of network ---------------------------------------------------------------
+
+
+def _kinds(fit: Fit) -> list[Fit]:
+    """Give the kinds of network to try, each with a checkpoint of its own."""
+    plan, training, checkpoint = fit
+    fits = [fit]
+    for number, kind in enumerate(plan.kinds()[1:], start=2):
+        path = checkpoint
+        if checkpoint is not None:
+            path = Path(checkpoint)
+            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        fits.append((kind, Training.of(kind.n_members, kind.max_iter), path))
+    return fits
+
+
+def _choose(kinds: list[Fit]) -> Fit:
+    """Let the first kind's plan and training become those of the best kind."""
+    plan, training, _ = kinds[0]
+    best, trained, checkpoint = min(kinds, key=_pilot_loss)
+    plan.become(best)
+    vars(training).update(vars(trained))
+    return plan, training, checkpoint
+
+
+def _pilot_loss(kind: Fit) -> float:
+    """Mean of the pilots' best monitor losses."""
+    plan, training, _ = kind
+    pilots = np.flatnonzero(training.trained()[: plan.n_pilots])
+    losses = training.history[pilots, training.outcome[pilots, 2], 1]
+    return float(losses.mean()) if pilots.size else np.inf
+
+
+# --- Members --------------------------------------------------------------------------
 
 
 @contextmanager
@@ -56,14 +119,15 @@ def _watched(
     training: Training,
     checkpoint: str | os.PathLike | None,
     progress: bool,
+    n_members: int,
 ) -> Iterator[tuple[np.ndarray, Callable[[], None]]]:
-    """Give the members to train, and what shows and keeps those that are finished."""
+    """Give which of the first members to train, and what shows and keeps those done."""
     mark = "" if checkpoint is None else plan.fingerprint()
-    done = _read_checkpoint(plan, training, mark, checkpoint)
+    done = _read_checkpoint(plan, training, mark, checkpoint) | training.finished()
     if checkpoint is not None:  # where it cannot be written, say so now
         _write_checkpoint(plan, training, mark, done, checkpoint)
     options = {
-        "total": plan.n_members,
+        "total": n_members,
         "initial": int(done.sum()),
         "desc": _label(plan.target_names),
         "unit": "member",
@@ -83,7 +147,7 @@ def _watched(
             if bar is not None:
                 _show(bar, training, int(fresh.sum()))
 
-        yield ~done, watch
+        yield ~done & (np.arange(plan.n_members) < n_members), watch
         watch()
 
 
@@ -102,7 +166,7 @@ def _train_some(
         rows,
         first,
         last,
-        plan.patience,
+        plan.run,
         plan.n_threads,
         training,
         watch,
@@ -175,7 +239,7 @@ def _train_one(
         plan.rows_of(int(k), interrupt, 1),
         int(k),
         int(k) + 1,
-        plan.patience,
+        plan.run,
         1,
         training,
         lambda: None,

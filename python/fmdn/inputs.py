@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _boundary, _boundary_inputs
+from . import _boundary, _boundary_inputs, _boundary_targets
 from ._boundary import Rows
 from .checks import Array, check_array, check_integer, check_rows
 from .encoders import Encoder
@@ -174,7 +174,11 @@ class Inputs:
             preparation.projects = self.projection is not None and not self.scores
         to_scale = preparation.rows_to_scale() if rows is None else rows
         _boundary.fit_scales(layout, parameters, to_scale)
-        return Planned(layout, parameters, rows, preparation, observed, encoder)
+        others = []
+        for kind in settings["others"]:
+            others.append(self._lay_out(targets.shape[1], encoder, settings | kind))
+            _boundary.fit_scales(*others[-1], to_scale)
+        return Planned(layout, parameters, rows, preparation, observed, encoder, others)
 
     def _lay_out(
         self, n_targets: int, encoder: Encoder | None, settings: dict[str, Any]
@@ -199,6 +203,9 @@ class Inputs:
             groups,
             axes.shape[1],
             axes.shape[0],
+        )
+        layout, parameters = _boundary_targets.add_ranges(
+            layout, parameters, settings["ranges"]
         )
         if self.projection is not None:
             _boundary_inputs.write_projection(
@@ -228,6 +235,7 @@ class Planned:
     preparation: Preparation | None
     observed: Preparation | None
     encoder: Encoder | None
+    others: list[tuple[Array, Array]]  # layouts and parameters of other kinds
 
 
 def _as_they_are(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from . import _boundary_mixture as _boundary
-from . import densities
+from . import densities, regions
 from .axes import Axes
 from .checks import check_array, check_integer
 
@@ -21,18 +21,25 @@ class Mixture(Axes):
 
     A mixture with one target has the methods of a frozen SciPy distribution.
 
+    Where `Committee.fit` was given a prior, there is no mass outside of it, and a
+    periodic target is wrapped: x and x + period are the same. Its distribution function
+    and quantiles are counted from the cut opposite to its circular mean, so that an
+    interval may reach past the ends of the prior; the mode and samples do not.
+
     Attributes
     ----------
     weights : ndarray, shape (n, K)
         Of the kernels; they sum to one.
     means : ndarray, shape (n, K) or (n, K, c)
+        Of the Gaussian kernels, before they are cut off or wrapped.
     covariances : ndarray, shape (n, K) or (n, K, c, c)
         Variances where there is no target axis.
     target_names : list of str
     members : list of Mixture
         Of a committee's posterior, one for each member.
     space : str
-        Where the kernels live: "physical", the targets' own units.
+        Where the kernels live: "physical", the targets' own units, or "mapped":
+        weights, means and covariances are those of mapped targets (docs/bounds.md).
     """
 
     # --- Density ----------------------------------------------------------------------
@@ -55,7 +62,7 @@ class Mixture(Axes):
         finite = np.isfinite(points).all(axis=-1)
         # So far out that nothing is left; yet no sum or product overflows.
         points = np.clip(points, -1e150, 1e150)
-        log_p = _boundary.mixture_log_density(*self._kernels, points)
+        log_p = _boundary.mixture_log_density(self._kernels, self._ranges, points)
         if not finite.all():
             log_p = np.where(finite, log_p, -np.inf)
         return self._values(log_p, shape)
@@ -67,7 +74,7 @@ class Mixture(Axes):
     # --- Probability, one target ------------------------------------------------------
 
     def cdf(self, x) -> np.ndarray:
-        """Probability of a value below x."""
+        """Probability of a value below x; of a periodic target, from the cut to x."""
         return self._cdf(x, above=False)
 
     def sf(self, x) -> np.ndarray:
@@ -93,13 +100,20 @@ class Mixture(Axes):
         order = np.argsort(q, axis=None)
         x = np.empty((len(self._weights), q.size))
         x[:, order] = np.maximum.accumulate(  # rounding must not put them out of order
-            _boundary.mixture_quantile(*self._kernels, q.ravel()[order]), axis=1
+            _boundary.mixture_quantile(self._kernels, self._ranges, q.ravel()[order]),
+            axis=1,
         )
         x = np.where(np.abs(x) < np.finfo(float).max, x, np.copysign(np.inf, x))
         return self._values(x, q.shape)
 
     def prob(self, a, b) -> np.ndarray:
-        """Probability of a value between a and b."""
+        """Probability of a value between a and b; on a circle, on the way up from a."""
+        if self.period is not None:
+            part = np.subtract(b, a) / self.period
+            arc = np.subtract(self.cdf(b), self.cdf(a))
+            rounding = (arc < 0) & (arc > -1e-12) & (part < 0.5)
+            arc = np.where(rounding, 0.0, np.where(arc < 0, arc + 1, arc))
+            return np.where(part >= 1, 1.0, arc)[()]
         # The difference of the smaller tails keeps its digits.
         above = np.asarray(self.sf(a)) - self.sf(b)
         below = np.asarray(self.cdf(b)) - self.cdf(a)
@@ -131,10 +145,10 @@ class Mixture(Axes):
         """
         self._require_one_target("hpd")
         self._require_confidence(confidence)
-        regions = [densities.highest_density(one, confidence) for one in self._each()]
-        most = max(len(region) for region in regions)
-        padded = np.full((len(regions), most, 2), np.nan)
-        for row, region in zip(padded, regions, strict=True):
+        found = [regions.highest_density(one, confidence) for one in self._each()]
+        most = max(len(region) for region in found)
+        padded = np.full((len(found), most, 2), np.nan)
+        for row, region in zip(padded, found, strict=True):
             row[: len(region)] = region
         return self._out(padded)
 
@@ -142,19 +156,17 @@ class Mixture(Axes):
 
     def mean(self) -> np.ndarray:
         """Posterior mean, shaped like the targets."""
-        mean = _boundary.mixture_moments(*self._kernels)[0]
+        mean = self._moments()[0]
         return self._out(mean[:, 0] if self._flat else mean)
 
     def cov(self) -> np.ndarray:
         """Posterior covariance (n, c, c), or variance (n,)."""
-        covariance = _boundary.mixture_moments(*self._kernels)[1]
+        covariance = self._moments()[1]
         return self._out(covariance[:, 0, 0] if self._flat else covariance)
 
     def var(self) -> np.ndarray:
         """Posterior variance of each target."""
-        variance = np.diagonal(
-            _boundary.mixture_moments(*self._kernels)[1], axis1=1, axis2=2
-        )
+        variance = np.diagonal(self._moments()[1], axis1=1, axis2=2)
         return self._out(variance[:, 0].copy() if self._flat else variance.copy())
 
     def std(self) -> np.ndarray:
@@ -165,14 +177,14 @@ class Mixture(Axes):
         """Point of highest density, climbed to from the kernels' means and crossings.
 
         The climb is the fixed point x = (sum r_k P_k)^-1 sum r_k P_k mu_k with the
-        responsibilities r and precisions P at x (Carreira-Perpinan 2000).
+        responsibilities r and precisions P at x (Carreira-Perpinan 2000); where targets
+        have ranges it is scipy.optimize's.
         """
-        modes = np.stack(
-            [
-                densities.highest_mode(*kernels)
-                for kernels in zip(*self._kernels, strict=True)
-            ]
-        )
+        if self._ranges.any:
+            modes = np.stack([regions.highest_mode(one) for one in self._each()])
+        else:
+            kernels = zip(*self._kernels, strict=True)
+            modes = np.stack([densities.highest_mode(*one) for one in kernels])
         return self._out(modes[:, 0] if self._flat else modes)
 
     def sample(self, size: int, seed: int = 0) -> np.ndarray:
@@ -191,7 +203,7 @@ class Mixture(Axes):
         """
         size = check_integer("size", size, 0)
         seed = check_integer("seed", seed, 0, 2**63 - 1)
-        samples = _boundary.mixture_sample(*self._kernels, size, seed)
+        samples = _boundary.mixture_sample(self._kernels, self._ranges, size, seed)
         return self._out(samples[..., 0] if self._flat else samples)
 
     # --- Targets ----------------------------------------------------------------------
@@ -207,6 +219,7 @@ class Mixture(Axes):
             target_names=[name],
             one_target_axis=True,
             member_kernels=self._member_kernels,
+            ranges=self._ranges.of(at),
         )
 
     def conditional(self, **given: float) -> Mixture:
@@ -221,15 +234,14 @@ class Mixture(Axes):
         if not rest or not known:
             raise ValueError("give values for some of the targets, not for none or all")
         values = check_array("given", list(given.values()), (1,))
-        weights, means, covariances = densities.conditional(
-            self._weights, self._means, self._covariances(), known, values
-        )
+        weights, means, covariances = regions.conditional(self, known, values)
         return self._like(
             weights,
             means,
             np.linalg.cholesky(np.linalg.inv(covariances)),
             target_names=[self.target_names[i] for i in rest],
             one_target_axis=len(rest) == 1,
+            ranges=self._ranges.of(rest),
         )
 
     # --- Information ------------------------------------------------------------------
@@ -239,6 +251,8 @@ class Mixture(Axes):
         self._require_one_target("leaked")
         prior = self._distribution(prior)
         low, high = prior.support()
+        if self.period is not None:
+            return 1 - np.asarray(self.prob(low, high))[()]
         return np.asarray(self.cdf(low) + self.sf(high))[()]
 
     def information_gain(self, prior) -> np.ndarray:
@@ -259,7 +273,7 @@ class Mixture(Axes):
         """
         self._require_one_target("information_gain")
         prior = self._distribution(prior)
-        gains = [densities.divergence(one, prior) for one in self._each()]
+        gains = [regions.divergence(one, prior) for one in self._each()]
         return self._out(np.array(gains))
 
     # --- SciPy's names ----------------------------------------------------------------
@@ -272,9 +286,13 @@ class Mixture(Axes):
         """`sample`."""
         return self.sample(size, random_state)
 
-    def support(self) -> tuple[float, float]:
-        """Where the density can be positive."""
-        return -np.inf, np.inf
+    def support(self) -> tuple:
+        """Where the density can be positive: (low, high), from the cut on a circle."""
+        self._require_one_target("support")
+        if self.period is None:
+            return self._ranges.support
+        ends = self.quantile([0.0, 1.0])
+        return ends[..., 0], ends[..., 1]
 
     # --- Figures ----------------------------------------------------------------------
 
@@ -297,12 +315,16 @@ class Mixture(Axes):
         """Prior of the one target."""
         return prior[self.target_names[0]] if isinstance(prior, Mapping) else prior
 
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        return _boundary.mixture_moments(self._kernels, self._ranges)
+
     def _cdf(self, x, above: bool) -> np.ndarray:
         self._require_one_target("cdf")
         points, shape = self._points(x)
         # Beyond this every kernel's tail is zero; infinities stay out of the core.
         points = np.clip(points[..., 0], -1e300, 1e300)
-        return self._values(_boundary.mixture_cdf(*self._kernels, points, above), shape)
+        p = _boundary.mixture_cdf(self._kernels, self._ranges, points, above)
+        return self._values(p, shape)
 
     @staticmethod
     def _require_confidence(confidence: float) -> None:

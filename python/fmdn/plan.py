@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from . import _boundary
 from ._boundary import Rows
-from .checks import check_array, check_integer, check_rows
+from .checks import check_array, check_rows
 from .encoders import Encoder
 from .inputs import Inputs, Treatment
+from .parameter import Distribution, check_distribution
 from .preparation import Preparation
-from .threads import count_threads
+from .ranges import Ranges, check_inside
+from .recipe import (
+    ENOUGH_TO_STACK,
+    ENOUGH_TO_WEIGH,
+    Run,
+    common_settings,
+    is_automatic,
+    n_pilots,
+    recipes,
+)
 
 MIN_GROUPS = 5
 MOST_BESIDE = 2**25  # numbers of a member's rows that others are trained beside
@@ -32,13 +43,17 @@ class Plan:
     observed: Preparation | None  # makes rows as an observation is, if they are others
     encoder: Encoder | None
     n_members: int
-    max_iter: int
-    patience: int  # 0: none
     n_threads: int
+    max_iter: int
+    run: Run
+    stacked: bool  # weights by the score of the mixture, or of each member
     input_names: list[str]
     target_names: list[str]
     one_target_axis: bool
     features: np.ndarray | None  # names of a data frame's columns
+    others: list[tuple]  # of other kinds: layout, parameters, max_iter, run
+    n_pilots: int  # members to train before a kind is chosen
+    mark: str = ""
 
     @classmethod
     def of(
@@ -59,33 +74,41 @@ class Plan:
         """Check a committee's settings and what its `fit` was given."""
         features, series = columns(inputs), getattr(targets, "name", None)
         frame_names = columns(targets) or (series if isinstance(series, str) else None)
-        settings = _settings(committee)
+        settings = common_settings(committee)
         _require_targets("", targets)
         inputs = Inputs(inputs, treatment, settings["n_threads"])
         targets, one_target_axis = _targets("", targets, len(inputs))
         n, n_targets = targets.shape
-        prior_names = _prior_names(prior, n_targets)
+        prior_names, priors = _priors(prior, n_targets)
         if target_names is None:
             target_names = prior_names or frame_names
+        target_names = check_names("target", target_names, n_targets)
+        ranges = Ranges.free(n_targets)
+        if priors:
+            ranges = Ranges.of_priors(priors, settings["covariance"])
+            targets = check_inside("", targets, ranges, target_names, priors)
 
         weights = check_weights(sample_weight, n)
         # A row of no weight is as good as not there; replicas are of one group.
         sample = inputs.replicas(np.flatnonzero(weights > 0))
         groups = _groups(groups, n)[sample]
         targets, weights = targets[sample], weights[sample]
+        numbers = _number_groups(groups, with_split=monitor is None)
+        automatic = is_automatic(committee)
+        enough = not automatic or numbers.max() + 1 >= ENOUGH_TO_WEIGH
         roles = _boundary.split_rows(
-            _number_groups(groups, with_split=monitor is None),
+            numbers,
             settings["seed"],
-            with_weighting=weighting is None and monitor is None,
+            with_weighting=weighting is None and monitor is None and enough,
             with_folds=monitor is None,
         )
-        settings["kernels"] = _cap_kernels(
-            settings["kernels"],
-            _distinct_targets(
-                targets, roles, settings["n_members"], settings["kernels"][1]
-            ),
-            drawn=isinstance(committee.kernels, tuple),
-        )
+        kinds = recipes(committee, len(sample))
+        enough = max(kind.kernels[1] for kind in kinds)
+        most = _distinct_targets(targets, roles, settings["n_members"], enough)
+        for i, kind in enumerate(kinds):
+            capped = _cap_kernels(kind.kernels, most, committee.kernels)
+            kinds[i] = replace(kind, kernels=capped)
+        settings |= vars(kinds[0]) | {"others": [vars(kind) for kind in kinds[1:]]}
         for name, given, role in (
             ("monitor ", monitor, _boundary.MONITOR),
             ("weighting ", weighting, _boundary.NO_FOLD),
@@ -103,12 +126,15 @@ class Plan:
             before = inputs.add(f"{name}inputs", given[0])
             more = np.arange(len(inputs.parts[-1]))
             of_more, _ = _targets(name, given[1], len(more), n_targets)
+            of_more = check_inside(name, of_more, ranges, target_names, priors)
             sample = np.concatenate([sample, before + more])
             targets = np.concatenate([targets, of_more])
             weights = np.concatenate([weights, np.ones(len(more))])
             roles = np.concatenate([roles, np.full(len(more), role, roles.dtype)])
 
+        weigh = np.count_nonzero(roles == _boundary.NO_FOLD)
         levels = ["log noise level"] * (inputs.n_inputs - inputs.n_channels)
+        settings["ranges"] = ranges
         planned = inputs.plan(sample, targets, weights, roles, settings)
         return cls(
             planned.layout,
@@ -118,19 +144,37 @@ class Plan:
             planned.observed,
             planned.encoder,
             settings["n_members"],
-            settings["max_iter"],
-            settings["patience"],
             settings["n_threads"],
+            kinds[0].max_iter,
+            kinds[0].run,
+            automatic and weigh >= ENOUGH_TO_STACK,
             check_names(
                 "input",
                 features if input_names is None else input_names,
                 inputs.n_channels,
             )
             + levels,
-            check_names("target", target_names, n_targets),
+            target_names,
             one_target_axis,
             None if features is None else np.array(features + levels, dtype=object),
+            [
+                (*numbers, kind.max_iter, kind.run)
+                for numbers, kind in zip(planned.others, kinds[1:], strict=True)
+            ],
+            n_pilots(settings["n_members"], len(sample)),
         )
+
+    def kinds(self) -> list[Plan]:
+        """Give a plan for each kind of network that is to be tried."""
+        names = ("layout", "parameters", "max_iter", "run")
+        return [self] + [
+            replace(self, others=[], **dict(zip(names, other, strict=True)))
+            for other in self.others
+        ]
+
+    def become(self, kind: Plan) -> None:
+        """Go on with one of the kinds."""
+        vars(self).update(vars(kind) | {"others": []})
 
     def rows_of(
         self,
@@ -160,6 +204,8 @@ class Plan:
 
         Where rows are made for each member, those of one stand for all.
         """
+        if self.mark:  # training changes parameters
+            return self.mark
         digest = hashlib.blake2b(digest_size=16)
         rows = self.rows_of(0)
         for array in (
@@ -172,8 +218,9 @@ class Plan:
             rows.noise_sd,
         ):
             digest.update(np.ascontiguousarray(array))
-        digest.update(repr((rows.seed, self.max_iter, self.patience)).encode())
-        return digest.hexdigest()
+        digest.update(repr((rows.seed, self.max_iter, *self.run)).encode())
+        self.mark = digest.hexdigest()
+        return self.mark
 
 
 # --- Arguments ---------------------------------------------------------------------
@@ -210,55 +257,6 @@ def _targets(
     return check_rows(f"{name}targets", targets, n_targets), one_target_axis
 
 
-def _settings(committee: Any) -> dict[str, Any]:
-    """Settings as the core takes them."""
-    if not isinstance(committee.covariance, str) or (
-        committee.covariance not in _boundary.COVARIANCES
-    ):
-        known = ", ".join(map(repr, _boundary.COVARIANCES))
-        raise ValueError(
-            f"covariance must be one of {known}, got {committee.covariance!r}"
-        )
-    hidden = committee.hidden
-    if isinstance(hidden, list):
-        if not hidden:
-            raise ValueError("hidden must hold at least one layer's width, got []")
-        hidden = [_bounds("hidden", width, 10**6) for width in hidden]
-    else:
-        hidden = [_bounds("hidden", hidden, 10**6)]
-    patience = committee.patience
-    return {
-        "n_members": check_integer("n_members", committee.n_members, 1, 10_000),
-        "hidden": hidden,
-        "kernels": _bounds("kernels", committee.kernels, 1000),
-        "covariance": committee.covariance,
-        "linear_path": bool(committee.linear_path),
-        "max_iter": check_integer("max_iter", committee.max_iter, 0),
-        "patience": 0 if patience is None else check_integer("patience", patience, 1),
-        "seed": _seed(committee.seed),
-        "n_threads": count_threads(committee.n_threads),
-    }
-
-
-def _seed(seed: Any) -> int:
-    """An integer; what scikit-learn calls a random state is not one."""
-    return check_integer("seed", seed, 0, 2**63 - 1)
-
-
-def _bounds(name: str, value: Any, most: int) -> tuple[int, int]:
-    """Give a number, or a range to draw from, as (low, high)."""
-    if not isinstance(value, tuple):
-        value = (value, value)
-    if len(value) != 2:
-        raise ValueError(
-            f"{name} must be a number or a pair (low, high), got {value!r}"
-        )
-    low, high = (check_integer(name, bound, 1, most) for bound in value)
-    if low > high:
-        raise ValueError(f"{name}: the low bound {low} exceeds the high bound {high}")
-    return low, high
-
-
 def _distinct_targets(
     targets: np.ndarray, roles: np.ndarray, n_members: int, enough: int
 ) -> int:
@@ -272,12 +270,14 @@ def _distinct_targets(
     return least
 
 
-def _cap_kernels(kernels: tuple[int, int], most: int, drawn: bool) -> tuple[int, int]:
+def _cap_kernels(kernels: tuple[int, int], most: int, given: Any) -> tuple[int, int]:
     """No more kernels than there are distinct targets."""
     if kernels[1] <= most:
         return kernels
     few = f"there are only {most} distinct targets to train on"
-    if not drawn:
+    if isinstance(given, str):  # "auto"
+        return min(kernels[0], most), most
+    if not isinstance(given, tuple):
         raise ValueError(f"kernels={kernels[0]} is too many: {few}")
     warnings.warn(
         f"kernels={kernels}: {few}; at most {most}", UserWarning, stacklevel=4
@@ -329,15 +329,21 @@ def _number_groups(groups: np.ndarray, with_split: bool) -> np.ndarray:
     return numbers
 
 
-def _prior_names(prior: Any, n: int) -> Any:
-    """Names of the prior, which must have a distribution for each target."""
+def _priors(prior: Any, n: int) -> tuple[Any, list]:
+    """Names of a prior and its n distributions, one for each target."""
     if prior is None:
-        return None
+        return None, []
+    if n == 1 and not hasattr(prior, "__len__"):
+        prior = [prior]  # the distribution of the one target
     if not hasattr(prior, "__len__"):
         raise TypeError(f"prior must be a Prior or {n} distributions, got {prior!r}")
     if len(prior) != n:
         raise ValueError(f"prior must have {n} distributions, got {len(prior)}")
-    return getattr(prior, "names", None)
+    each = list(prior.values() if isinstance(prior, Mapping) else prior)
+    for one in each:
+        if not isinstance(one, Distribution):
+            check_distribution("prior", one)
+    return getattr(prior, "names", None), each
 
 
 def check_names(what: str, names: Any, n: int) -> list[str]:

@@ -52,7 +52,8 @@ def plot_posterior(
     if alone:
         ax = _new_figure(1)[1][0]
 
-    x = _grid(mixture, prior, truth)
+    period = getattr(mixture, "period", None)
+    x = _grid(mixture, prior, truth) if period is None else _circle(mixture)
     density = mixture.pdf(x)
     ax.fill_between(x, density, color=POSTERIOR, alpha=0.15, linewidth=0)
     if members:
@@ -60,8 +61,11 @@ def plot_posterior(
             label = None if i else "members"
             ax.plot(x, member.pdf(x), color=POSTERIOR, lw=0.6, alpha=0.6, label=label)
     ax.plot(x, density, color=POSTERIOR, lw=2.2, label="posterior")
+    if truth is not None and period is not None:
+        truth = x[0] + (truth - x[0]) % period
     if prior is not None:
-        ax.plot(x, prior.pdf(x), color=PRIOR, lw=1.4, ls=(0, (5, 3)), label="prior")
+        before = _density(prior, x, period)
+        ax.plot(x, before, color=PRIOR, lw=1.4, ls=(0, (5, 3)), label="prior")
     if truth is not None:
         ax.axvline(truth, color="black", lw=1.1, ls=":", label="truth", zorder=3)
         ax.plot(truth, 0, marker="^", ms=8, color="black", clip_on=False, zorder=4)
@@ -73,8 +77,9 @@ def plot_posterior(
     # the committee sets the scale: a member or the prior may have a far higher peak
     top = density.max()
     if prior is not None:
-        top = np.clip(prior.pdf(x).max(), top, 2 * top)
+        top = np.clip(before.max(), top, 2 * top)
     ax.set_ylim(0, 1.2 * top)
+    ax.locator_params(axis="y", nbins=5)  # whatever the size, or the layout may not end
     ax.spines[["top", "right"]].set_visible(False)
     if alone:
         ax.legend(frameon=False)
@@ -141,6 +146,19 @@ def _grid(mixture, prior, truth):
     coarse = np.linspace(left - margin, right + margin, 501)
     fine = np.linspace(low, high, 501)  # a posterior may be narrow
     return np.unique(np.concatenate([coarse, fine, steps]))
+
+
+def _circle(mixture):
+    """Return points once around, from the cut opposite to the circular mean."""
+    whole = np.linspace(*mixture.support(), 1001)
+    fine = np.linspace(*mixture.interval(0.999), 501)
+    return np.unique(np.concatenate([whole, fine]))
+
+
+def _density(prior, x, period):
+    """Return the prior's density; around a circle it is where the prior has it."""
+    low = prior.support()[0] if period is not None else -np.inf
+    return prior.pdf(low + (x - low) % period if np.isfinite(low) else x)
 
 
 def _new_figure(n_panels):

@@ -2,6 +2,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "fmdn.h"
@@ -14,6 +15,7 @@
         check_status(status, code, #call, __FILE__, __LINE__);                                     \
     } while (0)
 #define DONE(call) REFUSED(fmdn_ok, call)
+#define NO_RANGES 0, NULL, NULL, NULL
 
 void check(int holds, const char *what, const char *file, int line);
 void check_status(int status, int expected, const char *what, const char *file, int line);
@@ -39,6 +41,9 @@ void draw_rows(int64_t n, double *inputs, double *targets);
 
 void plan(struct committee *planned);
 void load(struct committee *loaded, const char *path);
+
+/* Committees whose targets have ranges. */
+void test_ranges(void);
 
 /* Whatever a program may get wrong; `trained` is a committee in the file `path`. */
 void test_misuse(const struct committee *trained, const char *path);

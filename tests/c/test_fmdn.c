@@ -90,8 +90,8 @@ static int ask(struct answer *of)
         fmdn_mixture_marginal(n_targets, k, 1, of->means + 2 * k * i, of->factors + 4 * k * i, 1,
                               means, precisions, &status);
         worst = status;
-        fmdn_mixture_quantile(k, 1, of->weights + k * i, means, precisions, 1, &half, of->n_threads,
-                              of->median + i, &status);
+        fmdn_mixture_quantile(k, 1, NO_RANGES, of->weights + k * i, means, precisions, 1, &half,
+                              of->n_threads, of->median + i, &status);
         if (status)
             worst = status;
     }
@@ -115,7 +115,7 @@ static void test_answers(const struct answer *of)
     for (j = 0; j < k; ++j)
         sum += of->weights[j];
     CHECK(fabs(sum - 1) < 1e-14);
-    DONE(fmdn_mixture_moments(2, k, n_rows, of->weights, of->means, of->factors, mean[0],
+    DONE(fmdn_mixture_moments(2, k, n_rows, NO_RANGES, of->weights, of->means, of->factors, mean[0],
                               covariance[0][0], &status));
     for (i = 0; i < n_rows; ++i) {
         const double *d = observed + 3 * i;
@@ -130,8 +130,8 @@ static void test_answers(const struct answer *of)
     DONE(fmdn_log_density(network.n_layout, network.layout, network.n_parameters,
                           network.parameters, n_inputs, n_targets, n_rows, observed, truth, 2,
                           log_p, &status));
-    DONE(fmdn_mixture_log_density(2, k, n_rows, of->weights, of->means, of->factors, 1, n_rows,
-                                  truth, 2, log_q, &status));
+    DONE(fmdn_mixture_log_density(2, k, n_rows, NO_RANGES, of->weights, of->means, of->factors, 1,
+                                  n_rows, truth, 2, log_q, &status));
     for (i = 0; i < n_rows; ++i)
         gap = fmax(gap, fabs(log_p[i] - log_q[i]) / fmax(1, fabs(log_p[i])));
     CHECK(gap < 1e-12);
@@ -150,12 +150,13 @@ static void test_answers(const struct answer *of)
 
     DONE(fmdn_mixture_marginal(2, k, 1, of->means, of->factors, 1, marginal, marginal + k,
                                &status));
-    DONE(fmdn_mixture_cdf(k, 1, of->weights, marginal, marginal + k, 1, 1, of->median, 0, 1, p,
-                          &status));
+    DONE(fmdn_mixture_cdf(k, 1, NO_RANGES, of->weights, marginal, marginal + k, 1, 1, of->median, 0,
+                          1, p, &status));
     CHECK(fabs(p[0] - 0.5) < 1e-12);
 
     /* Means of samples, within five standard errors. */
-    DONE(fmdn_mixture_sample(2, k, 1, of->weights, of->means, of->factors, 3, n, samples, &status));
+    DONE(fmdn_mixture_sample(2, k, 1, NO_RANGES, of->weights, of->means, of->factors, 3, n, samples,
+                             &status));
     for (j = 0; j < 2; ++j) {
         for (i = 0, sum = 0; i < n; ++i)
             sum += samples[2 * i + j] / (double)n;
@@ -212,6 +213,7 @@ int main(int n_arguments, char **arguments)
     snprintf(path, sizeof path, "%s.mdn", n_arguments > 0 ? arguments[0] : "test");
     train(path);
     test_misuse(&network, path);
+    test_ranges();
     test_loaded(path);
     draw_rows(n_rows, observed, truth);
     make_room(&first);

@@ -1,5 +1,6 @@
 /* What a program may get wrong gets a status, touches no memory but what it was given, and does not
    end the process. (Sizes that are not those of the arrays are beyond what a callee can see.) */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,22 +206,35 @@ static void test_mixtures(void)
 {
     const double weights[2] = {0.5, 0.5}, means[2] = {-1, 1}, factors[2] = {1, 2};
     double point = 0.3, out[4] = {0, 0, 0, 0}, more[4];
+    const int no_kind = 7, kinds[2] = {fmdn_range_free, fmdn_range_free};
+    const double low[2] = {-DBL_MAX, -DBL_MAX}, high[2] = {DBL_MAX, DBL_MAX};
 #define BAD(call) REFUSED(fmdn_invalid_argument, call)
-    BAD(fmdn_mixture_quantile(0, 1, NULL, NULL, NULL, 1, &point, 1, out, &status));
-    BAD(fmdn_mixture_quantile(-2, 1, NULL, NULL, NULL, 1, &point, 1, out, &status));
-    BAD(fmdn_mixture_quantile(2, 1, weights, means, factors, 1, &point, 0, out, &status));
-    BAD(fmdn_mixture_cdf(0, 1, NULL, NULL, NULL, 1, 1, &point, 0, 1, out, &status));
-    BAD(fmdn_mixture_cdf(2, 1, weights, means, factors, 1, 2, &point, 0, 1, out, &status));
-    BAD(fmdn_mixture_cdf(2, 1, weights, means, factors, 1, 1, &point, 0, 5000, out, &status));
-    BAD(fmdn_mixture_log_density(1, 0, 1, NULL, NULL, NULL, 1, 1, &point, 1, out, &status));
-    BAD(fmdn_mixture_log_density(0, 2, 1, weights, NULL, NULL, 1, 1, NULL, 1, out, &status));
-    BAD(fmdn_mixture_log_density(1, 2, 1, weights, means, factors, 1, 0, &point, 1, out, &status));
-    BAD(fmdn_mixture_moments(1, 0, 1, NULL, NULL, NULL, out, more, &status));
-    BAD(fmdn_mixture_sample(1, 0, 1, NULL, NULL, NULL, 0, 1, out, &status));
+    BAD(fmdn_mixture_quantile(0, 1, NO_RANGES, NULL, NULL, NULL, 1, &point, 1, out, &status));
+    BAD(fmdn_mixture_quantile(-2, 1, NO_RANGES, NULL, NULL, NULL, 1, &point, 1, out, &status));
+    BAD(fmdn_mixture_quantile(2, 1, NO_RANGES, weights, means, factors, 1, &point, 0, out,
+                         &status));
+    BAD(fmdn_mixture_cdf(0, 1, NO_RANGES, NULL, NULL, NULL, 1, 1, &point, 0, 1, out, &status));
+    BAD(fmdn_mixture_cdf(2, 1, NO_RANGES, weights, means, factors, 1, 2, &point, 0, 1, out,
+                         &status));
+    BAD(fmdn_mixture_cdf(2, 1, NO_RANGES, weights, means, factors, 1, 1, &point, 0, 5000, out,
+                         &status));
+    BAD(fmdn_mixture_log_density(1, 0, 1, NO_RANGES, NULL, NULL, NULL, 1, 1, &point, 1, out,
+                         &status));
+    BAD(fmdn_mixture_log_density(0, 2, 1, NO_RANGES, weights, NULL, NULL, 1, 1, NULL, 1, out,
+                         &status));
+    BAD(fmdn_mixture_log_density(1, 2, 1, NO_RANGES, weights, means, factors, 1, 0, &point, 1, out,
+                                 &status));
+    BAD(fmdn_mixture_quantile(2, 1, 1, &no_kind, &point, &point, weights, means, factors, 1, &point,
+                              1, out, &status));
+    BAD(fmdn_mixture_cdf(2, 1, 2, kinds, low, high, weights, means, factors, 1, 1, &point, 0, 1,
+                         out, &status));
+    BAD(fmdn_mixture_moments(1, 0, 1, NO_RANGES, NULL, NULL, NULL, out, more, &status));
+    BAD(fmdn_mixture_sample(1, 0, 1, NO_RANGES, NULL, NULL, NULL, 0, 1, out, &status));
     BAD(fmdn_mixture_marginal(1, 2, 1, means, factors, 0, out, more, &status));
     BAD(fmdn_mixture_marginal(1, 2, 1, means, factors, 2, out, more, &status));
-    DONE(fmdn_mixture_quantile(2, 1, weights, means, factors, 0, NULL, 1, NULL, &status));
-    DONE(fmdn_mixture_quantile(2, -1, NULL, NULL, NULL, 1, &point, 1, NULL, &status));
+    DONE(fmdn_mixture_quantile(2, 1, NO_RANGES, weights, means, factors, 0, NULL, 1, NULL,
+                         &status));
+    DONE(fmdn_mixture_quantile(2, -1, NO_RANGES, NULL, NULL, NULL, 1, &point, 1, NULL, &status));
     CHECK(out[0] == 0);
 }
 

@@ -5,8 +5,8 @@ program test_loss
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_examples, only: data_of, linear_rows, normals, row_store, same
    use fmdn_kinds, only: ip, wp
-   use fmdn_loss, only: example_losses, loss_and_gradient, loss_cap, loss_work, new_loss_work, &
-      new_tile_work, tile_work
+   use fmdn_loss, only: add_decay, example_losses, loss_and_gradient, loss_cap, loss_work, &
+      new_loss_work, new_tile_work, tile_work
    use fmdn_member, only: member_type, new_member
    use fmdn_mixture, only: diagonal, full, isotropic
    use fmdn_rows, only: fetch_tile, fit_scales, rows_to_train, scale_type, tile_rows, tile_view, &
@@ -20,6 +20,7 @@ program test_loss
    kernels = processor_kernels()
    call test_threads()
    call test_gradients()
+   call test_decay()
    call test_roles()
    call test_weights()
    call test_outlier_that_monitors()
@@ -130,6 +131,39 @@ contains
          end do
       end do
    end subroutine test_gradients
+
+   !> The squares of the weights, not of the biases or of the linear path.
+   subroutine test_decay()
+      real(wp), parameter :: h = 1e-5_wp
+      type(member_type) :: member
+      real(wp), allocatable :: parameters(:), gradient(:), unused(:), expected(:)
+      real(wp) :: loss, up, down
+      integer :: i, j, path
+
+      do path = 0, 1
+         member = example_member(full, 1, path == 1)
+         parameters = normals(int(member%n_parameters), 5)
+         if (allocated(gradient)) deallocate (gradient, unused)
+         allocate (gradient, unused, mold=parameters)
+         loss = 0
+         gradient = 0
+         call add_decay(member, 0.5_wp, parameters, loss, gradient)
+         ! layers of 3 -> 5 -> 4 -> 6 with their biases
+         expected = parameters
+         expected([(i, i=16, 20), (i, i=41, 44), (i, i=69, 74)]) = 0
+         expected(75:) = 0
+         call check_close(loss, 0.5_wp*sum(expected**2), 1e-13_wp, "decay of the weights")
+         do i = 1, size(parameters)
+            up = 0
+            down = 0
+            call add_decay(member, 0.5_wp, parameters + [(merge(h, 0.0_wp, j == i), &
+               j=1, size(parameters))], up, unused)
+            call add_decay(member, 0.5_wp, parameters - [(merge(h, 0.0_wp, j == i), &
+               j=1, size(parameters))], down, unused)
+            call check_close(gradient(i), (up - down)/(2*h), 1e-8_wp, "gradient of the decay")
+         end do
+      end do
+   end subroutine test_decay
 
    !> The means over the rows of each role, computed one tile at a time from the rows themselves.
    subroutine test_roles()

@@ -35,6 +35,8 @@ program test_train
    call test_learns()
    call test_patience()
    call test_max_iter()
+   call test_decay()
+   call test_stages()
    call test_threads()
    call test_interrupted_before()
    do i = 1, 5
@@ -61,16 +63,21 @@ contains
       allocate (parameters(member%n_parameters), source=-99.0_wp)
    end subroutine prepare
 
-   subroutine train(max_iter, patience, offset, n_threads)
+   subroutine train(max_iter, patience, offset, n_threads, decay, first_stride)
       integer, intent(in) :: max_iter, patience, n_threads
       real(wp), intent(in) :: offset
+      real(wp), intent(in), optional :: decay
+      integer, intent(in), optional :: first_stride
+      type(training_options) :: options
 
+      options = training_options(max_iter, patience, 1_ip)
+      if (present(decay)) options%decay = decay
+      if (present(first_stride)) options%first_stride = first_stride
       if (allocated(history)) deallocate (history)
       allocate (history(n_history, 0:max_iter), source=0.0_wp)
       outcome = stopped_not_yet
-      call train_member(kernels, member, tiles, fold, index, &
-         training_options(max_iter, patience, 1_ip), offset, n_threads, interrupt, history, &
-         outcome, parameters)
+      call train_member(kernels, member, tiles, fold, index, options, offset, n_threads, &
+         interrupt, history, outcome, parameters)
    end subroutine train
 
    !> Training and monitor loss at the parameters.
@@ -164,6 +171,37 @@ contains
             "the best is kept without patience")
       end associate
    end subroutine test_max_iter
+
+   !> The weights of the first layer stay smaller; the losses that are told are without the decay.
+   subroutine test_decay()
+      real(wp) :: free
+
+      call prepare(120, 12)
+      call train(60, 0, 0.0_wp, 1)
+      free = sum(parameters(:36)**2)
+      call train(60, 0, 0.0_wp, 1, decay=30.0_wp)
+      associate (losses => losses_at(parameters))
+         call check(sum(parameters(:36)**2) < 0.5_wp*free, "decay holds the weights")
+         call check(same(losses(1), history(at_training_loss, outcome(at_best))), &
+            "the loss is that of the rows alone")
+      end associate
+   end subroutine test_decay
+
+   !> A fourth of the tiles, then all: the lowest monitor loss that counts is that of all rows.
+   subroutine test_stages()
+      integer :: n
+
+      call prepare(4000, 4)
+      call train(60, 0, 0.0_wp, 1, first_stride=4)
+      n = int(outcome(at_iterations))
+      call check(outcome(at_reason) == stopped_max_iter .and. n == 60, "all iterations, shared")
+      associate (best => int(outcome(at_best)), losses => losses_at(parameters))
+         call check(best >= 30, "the best is of the last stage")
+         call check(same(losses(2), history(at_monitor_loss, best)), "which sees all rows")
+         call check(same(losses(1), history(at_training_loss, best)), "and trains on them")
+         call check_close(losses(1), 0.136_wp, 5*sqrt(0.5_wp/3240), "to the posterior")
+      end associate
+   end subroutine test_stages
 
    subroutine test_threads()
       real(wp), allocatable :: one(:)

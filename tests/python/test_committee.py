@@ -136,7 +136,7 @@ def test_no_split_is_empty(n, rows):
 def test_groups_are_never_split(rows, seed):
     rng = np.random.default_rng(seed)
     labels = np.array([f"event {i}" for i in rng.integers(0, 40, size=300)])
-    roles = roles_of(Committee(), *rows, groups=labels)
+    roles = roles_of(Committee(kernels=2), *rows, groups=labels)
     for label in set(labels):
         assert len(set(roles[labels == label])) == 1
     assert len(set(roles)) == 11  # ten folds, and the rows that weigh
@@ -326,7 +326,7 @@ def test_data_frames(rows, quick):
 def test_settings_are_stored_and_changed():
     committee = Committee(4, seed=9)
     assert repr(committee) == "Committee(n_members=4, seed=9)"
-    assert committee.get_params()["patience"] == 50
+    assert committee.get_params()["patience"] == "auto"
     assert committee.set_params(patience=None, hidden=[3, 3]) is committee
     assert committee.patience is None and committee.hidden == [3, 3]
     with pytest.raises(ValueError, match="'n_member' for estimator Committee"):

@@ -81,3 +81,8 @@ def test_codes():
     kinds = constants("mixture.f90", r"(isotropic|diagonal|full)")
     assert len(kinds) == 3 and enumerated("fmdn_covariance") == kinds
     assert enumerated("fmdn_role") == constants("splits.f90", r"role_(\w+)")
+    kinds = r"(free|truncated|log_truncated|half_line|probit|log_probit|periodic)"
+    ranges = constants("targets.f90", kinds)
+    assert len(ranges) == 7
+    ranges = {key.replace("fmdn_", "fmdn_range_"): n for key, n in ranges.items()}
+    assert enumerated("fmdn_range") == ranges

@@ -221,7 +221,7 @@ def test_three_kernels_find_the_three_branches(seed):
 
 
 def test_branches_apart_are_kept_apart(seed):
-    post = inverse_sine(0.05, seed)
+    post = inverse_sine(0.05, seed, max_iter=300)
     density = exact.inverse_sine(T, 0.5, 0.05)
     gaps = [-np.inf, 0.345, 0.655, np.inf]
     for low, high in zip(gaps[:-1], gaps[1:], strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fmdn import Committee
 from fmdn import _boundary_mixture as boundary_mixture
+from fmdn.ranges import Ranges
 
 
 def fitted(inputs, targets, **options):
@@ -224,10 +225,11 @@ def test_quantiles_of_any_mixture(times, seed):
     means = rng.normal(size=(n, k, 1)) * 10 ** rng.uniform(-1, 3, (n, 1, 1))
     factors = 10 ** rng.uniform(-3, 3, size=(n, k, 1, 1))
     q = np.array([1e-12, 1e-6, 0.001, 0.05, 0.3, 0.5, 0.7, 0.95, 0.999, 1 - 1e-6])
-    x = boundary_mixture.mixture_quantile(weights, means, factors, q)
+    kernels, free = (weights, means, factors), Ranges.free(1)
+    x = boundary_mixture.mixture_quantile(kernels, free, q)
     step = 8 * np.spacing(np.abs(x))
-    below = boundary_mixture.mixture_cdf(weights, means, factors, x - step, False)
-    above = boundary_mixture.mixture_cdf(weights, means, factors, x + step, False)
+    below = boundary_mixture.mixture_cdf(kernels, free, x - step, False)
+    above = boundary_mixture.mixture_cdf(kernels, free, x + step, False)
     # the distribution function itself is good to some units of the last place
     assert (below <= q * (1 + 1e-12) + 1e-15).all()
     assert (above >= q * (1 - 1e-12) - 1e-15).all()

@@ -1,0 +1,316 @@
+!> Numbers about mixtures whose targets have ranges, in physical units: log density, distribution
+!> function, quantiles and samples. Kernels are as for fmdn_evaluate, in the space that the ranges
+!> say (fmdn_targets); moments are in fmdn_moments.
+!>
+!> A periodic target is looked at from the point opposite to its circular mean, the cut: its values
+!> run from there to one period above, and the circular mean lies in [low, high) of the range.
+module fmdn_within
+   use, intrinsic :: iso_c_binding, only: c_int
+   use fmdn_dispatch, only: kernel_set
+   use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_quantile, mixture_sample
+   use fmdn_kinds, only: ip, log_two_pi, pi, wp
+   use fmdn_random, only: random_stream
+   use fmdn_restricted, only: image_shift, n_images, reach
+   use fmdn_targets, only: free, from_kernels, infinite, into_period, is_inside, log_slope, &
+      periodic, target_range, to_kernels, truncated
+   implicit none (type, external)
+   private
+   public :: log_density_within, cdf_within, quantile_within, sample_within
+   public :: ends_of_kernels, circular_cut
+
+contains
+
+   !> log p at points; -huge outside the ranges.
+   pure subroutine log_density_within(kernels, ranges, weights, means, factors, points, log_p)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: ranges(:)
+      real(wp), intent(in), contiguous :: weights(:), means(:, :), factors(:, :, :)
+      real(wp), intent(in), contiguous :: points(:, :) !! (n_targets, n)
+      real(wp), intent(inout), contiguous :: log_p(:)
+      real(wp) :: period(size(ranges)), log_masses(size(weights))
+      real(wp), allocatable :: y(:, :), slopes(:), image_means(:, :), image_factors(:, :, :)
+      integer(ip) :: t
+      integer :: i, image, n
+
+      if (all(ranges%kind == free)) then
+         call mixture_log_density(kernels, weights, means, factors, points, log_p)
+         return
+      end if
+      log_masses = log_masses_of(kernels, ranges, means, factors)
+      period = ranges%period()
+      allocate (y, mold=points)
+      allocate (slopes(size(points, 2)), source=0.0_wp)
+      do t = 1, size(points, 2, kind=ip)
+         do i = 1, size(ranges)
+            y(i, t) = to_kernels(ranges(i), points(i, t))
+            slopes(t) = slopes(t) + log_slope(ranges(i), points(i, t), y(i, t))
+         end do
+      end do
+      n = n_images(period)
+      if (n == 1) then
+         call mixture_log_density(kernels, weights, means, factors, y, log_p, log_masses)
+      else
+         image_factors = reshape(spread(factors, 4, n), [shape(means(:, 1)), shape(means(:, 1)), &
+            n*size(weights)])
+         allocate (image_means(size(ranges), n*size(weights)))
+         do t = 1, size(points, 2, kind=ip)
+            do image = 1, n
+               do i = 1, size(ranges)
+                  associate (images => image_means(i, 1 + (image - 1)*size(weights):))
+                     images(:size(weights)) = means(i, :)
+                     if (period(i) > 0) images(:size(weights)) = means(i, :) + period(i) &
+                        *(anint((y(i, t) - means(i, :))/period(i)) + image_shift(period, image, i))
+                  end associate
+               end do
+            end do
+            call mixture_log_density(kernels, [(weights, i=1, n)], image_means, image_factors, &
+               y(:, t:t), log_p(t:t), [(log_masses, i=1, n)])
+         end do
+      end if
+      log_p = log_p + slopes
+      do t = 1, size(points, 2, kind=ip)
+         if (.not. all(is_inside(ranges, points(:, t)))) log_p(t) = -infinite
+      end do
+   end subroutine log_density_within
+
+   !> The logarithms of the kernels' masses inside the ranges, as in their loss.
+   pure function log_masses_of(kernels, ranges, means, factors) result(log_masses)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: ranges(:)
+      real(wp), intent(in) :: means(:, :), factors(:, :, :)
+      real(wp) :: log_masses(size(means, 2))
+      real(wp), dimension(size(means, 2)) :: a, b, log_p, at_a, at_b
+      integer :: i, j
+
+      log_masses = 0
+      do i = 1, size(ranges)
+         if (.not. (ranges(i)%is_cut() .or. ranges(i)%kind == periodic)) cycle
+         call ends_of_kernels(ranges(i), means(i, :), factors(i, i, :), a, b)
+         call kernels%interval(size(a, kind=c_int), a, b, log_p, at_a, at_b)
+         log_masses = log_masses + log_p
+      end do
+      do j = 1, size(means, 2) ! those of full covariance: fmdn_restricted
+         do i = 2, size(ranges)
+            if (any(abs(factors(:i - 1, i, j)) > 0)) log_masses(j) = 0
+         end do
+      end do
+   end function log_masses_of
+
+   !> Where kernels end in their own space, in standard deviations from their means.
+   elemental subroutine ends_of_kernels(range, mean, factor, a, b)
+      type(target_range), intent(in) :: range
+      real(wp), intent(in) :: mean, factor
+      real(wp), intent(out) :: a, b
+
+      a = -infinite
+      b = infinite
+      if (range%kind == periodic) then
+         b = reach*range%period()*factor
+         a = -b
+      else if (range%is_cut()) then
+         if (range%kernel_low() > -infinite) a = (range%kernel_low() - mean)*factor
+         if (range%kernel_high() < infinite) b = (range%kernel_high() - mean)*factor
+      end if
+   end subroutine ends_of_kernels
+
+   !> Opposite to the circular mean.
+   pure function circular_cut(range, weights, means, factors) result(cut)
+      type(target_range), intent(in) :: range
+      real(wp), intent(in) :: weights(:), means(:), factors(:)
+      real(wp) :: cut
+      real(wp) :: turn, x, y, angle(size(means)), length(size(means))
+
+      turn = 2*pi/range%period()
+      angle = turn*(into_period(means, range%low, range%period()) - range%low)
+      length = weights*exp(-0.5_wp*(turn/factors)**2)
+      x = sum(length*cos(angle))
+      y = sum(length*sin(angle))
+      cut = range%low
+      if (hypot(x, y) > 1.0e-12_wp*sum(weights)) cut = range%low + modulo(atan2(y, x), 2*pi)/turn &
+         - 0.5_wp*range%period()
+   end function circular_cut
+
+   !> Probability of a value below each of the points, one target; of one above it with `above`.
+   pure subroutine cdf_within(kernels, range, weights, means, factors, points, above, p)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: range
+      real(wp), intent(in), contiguous :: weights(:), means(:), factors(:), points(:)
+      logical, intent(in) :: above
+      real(wp), intent(inout), contiguous :: p(:)
+      real(wp) :: y(size(points)), log_masses(size(weights)), first, slope
+      integer(ip) :: t
+
+      if (.not. (range%is_cut() .or. range%kind == periodic)) then
+         y = points
+         if (range%kind /= free) y = to_kernels(range, points)
+         call mixture_cdf(kernels, weights, means, factors, y, above, p)
+      else
+         first = range%kernel_low()
+         if (range%kind == periodic) first = circular_cut(range, weights, means, factors)
+         log_masses = log_masses_of(kernels, [range], reshape(means, [1, size(means)]), &
+            reshape(factors, [1, 1, size(means)]))
+         do t = 1, size(points, kind=ip)
+            y(t) = to_kernels(range, points(t))
+            if (range%kind == periodic) y(t) = into_period(points(t), first, range%period())
+            call tail_within(kernels, range, weights, means, factors, log_masses, first, y(t), &
+               above, p(t), slope)
+         end do
+      end if
+      if (range%kind == periodic) return
+      where (points <= range%low) p = merge(1.0_wp, 0.0_wp, above)
+      where (points >= range%high) p = merge(0.0_wp, 1.0_wp, above)
+   end subroutine cdf_within
+
+   !> Probability below (or above) y, and the density there, in the kernels' space; of a periodic
+   !> target from `first` on.
+   pure subroutine tail_within(kernels, range, weights, means, factors, log_masses, first, y, &
+      above, p, density)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: range
+      real(wp), intent(in) :: weights(:), means(:), factors(:), log_masses(:), first, y
+      logical, intent(in) :: above
+      real(wp), intent(out) :: p, density
+      real(wp), dimension(size(means)) :: a, b, low, high, z, log_p, at_low, at_high, turns
+      integer :: image
+
+      call ends_of_kernels(range, means, factors, a, b)
+      p = 0
+      density = 0
+      turns = 0
+      do image = 1, merge(5, 1, range%kind == periodic)
+         if (range%kind == periodic) then
+            ! The kernel's own line in pieces of one period from `first` on.
+            turns = anint((means - first)/range%period()) + (image - 3)
+            low = max(a, (first + turns*range%period() - means)*factors)
+            high = min(b, (first + (turns + 1)*range%period() - means)*factors)
+         else
+            low = a
+            high = b
+         end if
+         z = (y + turns*range%period() - means)*factors
+         density = density + sum(weights*factors*exp(-0.5_wp*z*z - log_masses &
+            - 0.5_wp*log_two_pi), mask=z >= a .and. z <= b)
+         if (above) then
+            low = max(low, z)
+         else
+            high = min(high, z)
+         end if
+         call kernels%interval(size(z, kind=c_int), low, max(low, high), log_p, at_low, at_high)
+         p = p + sum(weights*exp(log_p - log_masses), mask=high > low)
+      end do
+   end subroutine tail_within
+
+   !> The value below which the probability is q, one target: as mixture_quantile where kernels
+   !> reach everywhere, else the same steps between the ends. q <= 0 and q >= 1 give the ends.
+   pure function quantile_within(kernels, range, weights, means, factors, q) result(x)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: range
+      real(wp), intent(in), contiguous :: weights(:), means(:), factors(:)
+      real(wp), intent(in) :: q
+      real(wp) :: x
+
+      if (range%is_cut() .or. range%kind == periodic) then
+         x = quantile_between(kernels, range, weights, means, factors, q)
+      else
+         x = mixture_quantile(kernels, weights, means, factors, q)
+      end if
+      if (range%is_mapped()) x = from_kernels(range, x)
+      if (range%is_cut()) x = min(max(x, range%low), range%high)
+   end function quantile_within
+
+   pure function quantile_between(kernels, range, weights, means, factors, q) result(y)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: range
+      real(wp), intent(in) :: weights(:), means(:), factors(:), q
+      real(wp) :: y
+      integer, parameter :: max_steps = 200
+      real(wp) :: log_masses(size(weights))
+      real(wp) :: first, low, high, p, density, tail, step, newton, steps_before(2), resolution
+      logical :: upper
+      integer :: i
+
+      low = range%kernel_low()
+      high = range%kernel_high()
+      if (range%kind == periodic) then
+         low = circular_cut(range, weights, means, factors)
+         high = low + range%period()
+      end if
+      first = low
+      y = low
+      if (q <= 0) return
+      y = high
+      if (q >= 1) return
+      log_masses = log_masses_of(kernels, [range], reshape(means, [1, size(means)]), &
+         reshape(factors, [1, 1, size(means)]))
+      if (range%kind /= periodic) then ! Phi(-z) <= exp(-z**2/2) over the mass, as for mixtures
+         low = max(low, minval(means - sqrt(-2*(log(q) + log_masses))/factors))
+         high = min(high, maxval(means + sqrt(-2*(log(1 - q) + log_masses))/factors))
+      end if
+      upper = q > 0.5_wp
+      tail = merge(1 - q, q, upper)
+      y = 0.5_wp*(low + high)
+      steps_before = high - low
+      do i = 1, max_steps
+         call tail_within(kernels, range, weights, means, factors, log_masses, first, y, upper, p, &
+            density)
+         if ((p > tail) .neqv. upper) then
+            high = y
+         else
+            low = y
+         end if
+         resolution = epsilon(y)*abs(y)
+         if (abs(p - tail) <= 8*epsilon(q)*tail .or. high - low <= 2*resolution) exit
+         step = 0.5_wp*(low + high) - y
+         newton = p*log(max(p, tiny(p))/tail)
+         if (density*(high - low) > abs(newton)) then
+            newton = sign(max(abs(newton/density), resolution), merge(newton, -newton, upper))
+            if (y + newton > low .and. y + newton < high .and. &
+               abs(newton) < 0.5_wp*steps_before(2)) step = newton
+         end if
+         steps_before = [abs(step), steps_before(1)]
+         y = y + step
+      end do
+   end function quantile_between
+
+   !> Sample number `index` (from 0) of a stream, inside the ranges: as mixture_sample, each target
+   !> of a kernel that is restricted by its quantile at the probability below.
+   pure subroutine sample_within(kernels, ranges, weights, means, factors, stream, index, x)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: ranges(:)
+      real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :)
+      type(random_stream), intent(in) :: stream
+      integer(ip), intent(in) :: index
+      real(wp), intent(out) :: x(:)
+      real(wp), parameter :: root_half = sqrt(0.5_wp)
+      real(wp), parameter :: negligible = 9 !! what lies beyond so many standard deviations
+      type(target_range) :: line
+      real(wp) :: a, b, mean, z
+      integer :: i, k
+
+      call mixture_sample(weights, means, factors, stream, index, x, k)
+      do i = 1, size(x)
+         if (ranges(i)%kind == free) cycle
+         mean = means(i, k)
+         z = (x(i) - mean)*factors(i, i, k)
+         call ends_of_kernels(ranges(i), mean, factors(i, i, k), a, b)
+         if (min(abs(a), abs(b)) < negligible .and. is_alone(factors(:, :, k), i)) then
+            line = target_range(truncated)
+            if (a > -infinite) line%low = mean + a/factors(i, i, k)
+            if (b < infinite) line%high = mean + b/factors(i, i, k)
+            x(i) = quantile_between(kernels, line, [1.0_wp], [mean], [factors(i, i, k)], &
+               0.5_wp*erfc(-root_half*z))
+         end if
+         x(i) = from_kernels(ranges(i), x(i))
+      end do
+   end subroutine sample_within
+
+   !> Is target i independent of the others within this kernel?
+   pure function is_alone(factor, i) result(yes)
+      real(wp), intent(in) :: factor(:, :)
+      integer, intent(in) :: i
+      logical :: yes
+
+      yes = all(abs(factor(:i - 1, i)) <= 0) .and. all(abs(factor(i, i + 1:)) <= 0)
+   end function is_alone
+
+end module fmdn_within

@@ -1,0 +1,147 @@
+"""How members are trained: what the settings say, and what "auto" stands for.
+
+With `hidden` and `kernels` at "auto" `fit` trains some members of each of several kinds
+of network and goes on with the kind whose monitor loss is the lowest. docs/training.md
+has the measurements. An explicit size means that network and one plain L-BFGS run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from . import _boundary
+from .checks import check_integer
+from .threads import count_threads
+
+AUTO = "auto"
+PLAIN = {
+    "hidden": (25, 50),
+    "kernels": (3, 8),
+    "linear_path": False,
+    "max_iter": 1000,
+    "patience": 50,
+}
+
+# Simple and curved, as most tables are; nearly linear; posteriors of intricate shape.
+KINDS = (
+    {"layers": 3, "kernels": (1, 4), "linear_path": False, "decay": 5.0},
+    {"layers": 2, "kernels": (1, 2), "linear_path": True, "decay": 3000.0},
+    {"layers": 2, "kernels": (16, 16), "linear_path": True, "decay": 5.0},
+)
+WIDTH = (15, 40)
+MEMORY = 30
+PATIENCE = 100, 300  # of many and of few rows
+PATIENT_WORK = 300_000  # rows times patience, between these
+WORK = 20_000_000  # rows times iterations of a member, about
+SHORTEST, LONGEST = 250, 5000  # iterations on all rows
+WARM_ROWS = 10_000  # training on a part of the rows first leaves at least these
+PILOT_ROWS = 20_000  # rows times pilots of a kind
+ENOUGH_TO_WEIGH = 5000  # groups of rows, of which a tenth can be spared
+ENOUGH_TO_STACK = 500  # rows of a weighting set
+
+
+class Run(NamedTuple):
+    """How a member is trained."""
+
+    patience: int  # 0: none
+    decay: float = 0.0  # over the number of rows: times the sum of squared weights
+    memory: int = 10  # of L-BFGS
+    first_stride: int = 1  # training begins on one tile of rows in so many
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A kind of network, and how it is trained."""
+
+    hidden: list[tuple[int, int]]  # bounds of each layer
+    kernels: tuple[int, int]
+    linear_path: bool
+    max_iter: int
+    run: Run
+
+
+def common_settings(committee: Any) -> dict[str, Any]:
+    """Give what holds for all kinds, as the core takes it."""
+    if not isinstance(committee.covariance, str) or (
+        committee.covariance not in _boundary.COVARIANCES
+    ):
+        known = ", ".join(map(repr, _boundary.COVARIANCES))
+        raise ValueError(
+            f"covariance must be one of {known}, got {committee.covariance!r}"
+        )
+    recipes(committee, 1)  # what is wrong shows first
+    return {
+        "n_members": check_integer("n_members", committee.n_members, 1, 10_000),
+        "covariance": committee.covariance,
+        # An integer; what scikit-learn calls a random state is not one.
+        "seed": check_integer("seed", committee.seed, 0, 2**63 - 1),
+        "n_threads": count_threads(committee.n_threads),
+    }
+
+
+def is_automatic(committee: Any) -> bool:
+    """Say whether sizes are left to `fit`."""
+    return _is_auto(committee.hidden) and _is_auto(committee.kernels)
+
+
+def recipes(committee: Any, n_rows: int) -> list[Recipe]:
+    """Give the kinds of network to try on so many rows: one where a size is given."""
+    given = {name: getattr(committee, name) for name in PLAIN}
+    given = {name: value for name, value in given.items() if not _is_auto(value)}
+    if not is_automatic(committee):
+        return [_recipe(PLAIN | given, Run(0))]
+    stride = 1
+    while n_rows >= 4 * stride * WARM_ROWS:
+        stride *= 4
+    n_stages = stride.bit_length() // 2 + 1
+    length = min(max(WORK // n_rows, SHORTEST), LONGEST) * n_stages
+    patience = min(max(PATIENT_WORK // n_rows, PATIENCE[0]), PATIENCE[1])
+    return [
+        _recipe(
+            {"max_iter": length, "patience": patience, **kind}
+            | {"hidden": [WIDTH] * kind["layers"]}
+            | given,
+            Run(0, kind["decay"], MEMORY, stride),
+        )
+        for kind in KINDS
+    ]
+
+
+def n_pilots(n_members: int, n_rows: int) -> int:
+    """Give the members of each kind that are trained before one is chosen."""
+    return min(n_members, max(1, PILOT_ROWS // n_rows))
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == AUTO
+
+
+def _recipe(settings: dict[str, Any], run: Run) -> Recipe:
+    hidden, patience = settings["hidden"], settings["patience"]
+    if not isinstance(hidden, list):
+        hidden = [hidden]
+    if not hidden:
+        raise ValueError("hidden must hold at least one layer's width, got []")
+    patience = 0 if patience is None else check_integer("patience", patience, 1)
+    return Recipe(
+        [_bounds("hidden", width, 10**6) for width in hidden],
+        _bounds("kernels", settings["kernels"], 1000),
+        bool(settings["linear_path"]),
+        check_integer("max_iter", settings["max_iter"], 0),
+        run._replace(patience=patience),
+    )
+
+
+def _bounds(name: str, value: Any, most: int) -> tuple[int, int]:
+    """Give a number, or a range to draw from, as (low, high)."""
+    if not isinstance(value, tuple):
+        value = (value, value)
+    if len(value) != 2:
+        raise ValueError(
+            f"{name} must be a number or a pair (low, high), got {value!r}"
+        )
+    low, high = (check_integer(name, bound, 1, most) for bound in value)
+    if low > high:
+        raise ValueError(f"{name}: the low bound {low} exceeds the high bound {high}")
+    return low, high

@@ -1,0 +1,204 @@
+"""What "auto" stands for, weight by the score of the mixture, and explicit settings."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from fmdn import Committee
+from fmdn import _boundary as boundary
+from fmdn.fitting import Plan
+from fmdn.inputs import Treatment
+from fmdn.recipe import KINDS
+from scipy import optimize
+from scipy.special import logsumexp
+
+AUTO = {"n_members": 3, "max_iter": 30, "seed": 5}
+
+
+def curved(n, seed=0):
+    rng = np.random.default_rng(seed)
+    inputs = rng.standard_normal((n, 2))
+    return inputs, np.sin(2 * inputs[:, 0]) + 0.3 * rng.standard_normal(n)
+
+
+def kind_of(committee):
+    """Say which kind of network was chosen."""
+    sizes = boundary.describe(committee.layout_, committee.parameters_)
+    (found,) = set(zip(sizes.layers.tolist(), sizes.linear_path > 0, strict=True))
+    many = sizes.kernels.min() > 10
+    for number, kind in enumerate(KINDS):
+        if found == (kind["layers"], kind["linear_path"]):
+            if many == (kind["kernels"][0] > 10):
+                return number
+    raise AssertionError(found)
+
+
+# --- The choice -----------------------------------------------------------------------
+
+
+def test_a_linear_problem_gets_a_linear_path():
+    rng = np.random.default_rng(0)
+    models = rng.standard_normal((400, 4))
+    data = models + 0.5 * rng.standard_normal(models.shape)
+    committee = Committee(n_members=2, seed=1).fit(data, models)
+    assert kind_of(committee) == 1
+    # p/2n with p = 4 (4 + 1) + 10 = 30 is 0.04 nat; the others lose several times that
+    data = rng.standard_normal((5000, 4))
+    data *= np.sqrt(1.25)
+    post = committee.posterior(data)
+    assert np.sqrt(np.mean((post.mean() - data / 1.25) ** 2)) < 0.25 * np.sqrt(0.2)
+
+
+def test_a_bent_posterior_gets_many_kernels():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(-np.pi, np.pi, 2000)
+    radius = 1 + 0.03 * rng.standard_normal(2000)
+    models = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
+    data = rng.standard_normal((2000, 1))
+    committee = Committee(n_members=2, max_iter=300, seed=1).fit(data, models)
+    assert kind_of(committee) == 2
+
+
+def test_the_kind_with_the_lowest_monitor_loss_is_kept():
+    inputs, targets = curved(300)
+    committee = Committee(**AUTO).fit(inputs, targets)
+    monitored = np.mean([one["best_monitor_loss"] for one in committee.history_])
+    nothing = dict.fromkeys(
+        ("monitor", "weighting", "groups", "sample_weight", "prior", "input_names")
+    )
+    nothing |= {"target_names": None, "treatment": Treatment()}
+    losses = []
+    for plan in Plan.of(Committee(**AUTO), inputs, targets, **nothing).kinds():
+        assert not (plan.rows.roles == boundary.NO_FOLD).any()  # few rows: all train
+        training = boundary.Training.of(plan.n_members, plan.max_iter)
+        boundary.train_members(
+            plan.layout, plan.parameters, plan.rows, 0, 3, plan.run, 1, training, int
+        )
+        best = training.outcome[:, 2]
+        losses.append(training.history[np.arange(3), best, 1].mean())
+    assert monitored == min(losses)
+    assert kind_of(committee) == np.argmin(losses)
+
+
+# --- Promises -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [200, 6000])
+def test_the_same_bits_on_any_number_of_threads(n):
+    rows = curved(n)
+    one = Committee(**AUTO | {"max_iter": 12}, n_threads=1).fit(*rows)
+    three = Committee(**AUTO | {"max_iter": 12}, n_threads=3).fit(*rows)
+    np.testing.assert_array_equal(one.layout_, three.layout_)
+    np.testing.assert_array_equal(one.parameters_, three.parameters_)
+
+
+def test_a_checkpoint_of_all_kinds_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    rows = curved(6000)
+    settings = AUTO | {"max_iter": 12, "n_members": 4}
+    whole = Committee(**settings).fit(*rows)
+    path = tmp_path / "members.mdn"
+    train, calls = boundary.train_members, []
+
+    def train_and_stop(*arguments):
+        calls.append(arguments[3:5])
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        train(*arguments)
+
+    monkeypatch.setattr(boundary, "train_members", train_and_stop)
+    for _ in range(3):  # after each pilot
+        calls.clear()
+        with pytest.raises(KeyboardInterrupt):
+            Committee(**settings).fit(*rows, checkpoint=path)
+    monkeypatch.undo()
+    resumed = Committee(**settings).fit(*rows, checkpoint=path)
+    np.testing.assert_array_equal(resumed.parameters_, whole.parameters_)
+    assert [one["n_iterations"] for one in resumed.history_] == [
+        one["n_iterations"] for one in whole.history_
+    ]
+
+
+def test_an_executor_gives_the_same_bits():
+    rows = curved(6000)
+    settings = AUTO | {"max_iter": 12, "n_members": 4}
+    whole = Committee(**settings).fit(*rows)
+    with ThreadPoolExecutor(2) as executor:
+        pooled = Committee(**settings).fit(*rows, executor=executor)
+    np.testing.assert_array_equal(pooled.parameters_, whole.parameters_)
+
+
+@pytest.mark.parametrize(
+    "given", [{"hidden": 6}, {"kernels": 2}, {"hidden": (25, 50), "max_iter": 20}]
+)
+def test_a_size_that_is_given_means_one_plain_run(rows, given):
+    plain = {"hidden": (25, 50), "kernels": (3, 8), "linear_path": False}
+    plain |= {"max_iter": 1000, "patience": 50}
+    some = Committee(2, **given).fit(*rows)
+    full = Committee(2, **plain | given).fit(*rows)
+    np.testing.assert_array_equal(some.parameters_, full.parameters_)
+    sizes = boundary.describe(some.layout_, some.parameters_)
+    assert (sizes.layers == 1).all() and not sizes.linear_path.any()
+    losses = some.weighting_losses_
+    expected = np.exp(-losses) / np.exp(-losses).sum()
+    np.testing.assert_allclose(some.weights_, expected, rtol=1e-10)
+
+
+def test_settings_that_are_given_hold_for_all_kinds():
+    committee = Committee(2, max_iter=3, linear_path=True).fit(*curved(100))
+    assert all(one["n_iterations"] == 3 for one in committee.history_)
+    sizes = boundary.describe(committee.layout_, committee.parameters_)
+    assert sizes.linear_path.all()
+
+
+# --- Weights --------------------------------------------------------------------------
+
+
+def member_logs(committee, inputs, targets):
+    post = committee.posterior(inputs)
+    points = targets[:, np.newaxis]
+    return np.array([one.logpdf(points)[:, 0] for one in post.members])
+
+
+def score(weights, logs):
+    return logsumexp(np.log(weights)[:, np.newaxis] + logs, axis=0).mean()
+
+
+def test_weights_have_the_highest_score_on_the_rows_that_weigh():
+    inputs, targets = curved(1000, seed=1)
+    committee = Committee(4, hidden=(2, 5), kernels=(1, 3), max_iter=15, seed=2)
+    committee.fit(*curved(300))
+    parameters = committee.parameters_.copy()
+    by_loss = committee.weights_.copy()
+    committee.reweigh(inputs, targets)
+    changed = np.flatnonzero(committee.parameters_ != parameters)
+    assert 0 < len(changed) <= 4  # nothing is trained
+    logs = member_logs(committee, inputs, targets)
+
+    def loss(logits):
+        return -score(np.exp(logits - logsumexp(logits)), logs)
+
+    direct = optimize.minimize(loss, np.zeros(4), tol=1e-12)
+    assert score(committee.weights_, logs) == pytest.approx(-direct.fun, abs=1e-6)
+    assert score(committee.weights_, logs) > score(by_loss, logs)
+    assert committee.weights_.sum() == pytest.approx(1, abs=1e-12)
+    np.testing.assert_allclose(committee.weighting_losses_, -logs.mean(axis=1))
+    committee.reweigh(inputs, targets, stacked=False)
+    expected = np.exp(logs.mean(axis=1))
+    np.testing.assert_allclose(committee.weights_, expected / expected.sum())
+
+
+def test_rows_without_weight_do_not_weigh():
+    committee = Committee(3, hidden=3, kernels=1, max_iter=10).fit(*curved(100))
+    inputs, targets = curved(400, seed=1)
+    alone = committee.reweigh(inputs[:200], targets[:200]).weights_.copy()
+    weights = np.repeat([1.0, 0.0], 200)
+    both = committee.reweigh(inputs, targets, sample_weight=weights).weights_
+    np.testing.assert_allclose(both, alone, rtol=1e-9)
+
+
+def test_reweighing_refuses_rows_of_another_width():
+    committee = Committee(2, hidden=3, kernels=1, max_iter=3).fit(*curved(100))
+    with pytest.raises(ValueError, match="X has 3 features"):
+        committee.reweigh(np.zeros((5, 3)), np.zeros(5))
+    with pytest.raises(ValueError, match=r"targets must have shape \(5, 1\)"):
+        committee.reweigh(np.zeros((5, 2)), np.zeros((5, 2)))

@@ -1,0 +1,31 @@
+"""Mixtures whose targets have ranges, for the tests."""
+
+import numpy as np
+from fmdn.mixture import Mixture
+from fmdn.ranges import Ranges
+
+FREE, TRUNCATED, LOG_TRUNCATED, HALF_LINE, PROBIT, LOG_PROBIT, PERIODIC = range(7)
+
+
+def range_of(kind, low, high):
+    """Give the range of one target."""
+    none = np.finfo(float).max
+    ends = np.clip([[low], [high]], -none, none)
+    return Ranges(np.array([kind], np.intc), *ends)
+
+
+def mixture(weights, means, sds, ranges, names=("x",)):
+    """Give a mixture of one target, or of several independent within kernels."""
+    weights, means, sds = np.array([weights]), np.array(means), np.array(sds)
+    c = len(names)
+    means, sds = means.reshape(1, -1, c), sds.reshape(1, -1, c)
+    factors = np.eye(c) / sds[..., np.newaxis]
+    return Mixture(
+        weights,
+        means,
+        factors,
+        single=True,
+        one_target_axis=c == 1,
+        target_names=list(names),
+        ranges=ranges,
+    )
