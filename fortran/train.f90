@@ -32,7 +32,7 @@ module fmdn_train
       !> Standardised rows are kept where they are no more numbers than these (a quarter of a
       !> gigabyte), else made in every pass, which takes up to a third longer.
       integer(ip) :: most_kept = 2_ip**25
-      !> Weight decay: this over the number of rows that train, times the sum of the squared weights.
+      !> Weight decay: this over the number of training rows, times the sum of the squared weights.
       real(wp) :: decay = 0
       integer :: memory = 10 !! of the minimiser
       !> Training begins on one tile in so many, goes on with four times as many, and ends with all.
