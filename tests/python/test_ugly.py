@@ -169,6 +169,7 @@ def test_one_outlier_changes_little(rows, linear_path, where, times, seed):
         else:
             targets[row] -= 1e6 * targets.std()
         options = {"n_members": 4, "linear_path": linear_path, "seed": number}
+        options |= {"hidden": (25, 50), "kernels": (3, 8)}
         test = rows(4000, 1000 + number)
         expected = fitted(*without, **options).score(*test)
         got = fitted(inputs, targets, **options).score(*test)
