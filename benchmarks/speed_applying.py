@@ -17,11 +17,12 @@ N_INPUTS, N_MEMBERS = 100, 10
 
 
 def make_committee():
-    """Ten members of the default sizes, one target, that have begun to train."""
+    """Ten members of 25-50 units and 3-8 kernels that have begun to train."""
     rng = np.random.default_rng(2)
     inputs = rng.standard_normal((3_000, N_INPUTS))
     targets = np.tanh(inputs[:, 0]) + 0.3 * rng.standard_normal(3_000)
-    return fmdn.Committee(N_MEMBERS, max_iter=15).fit(inputs, targets)
+    settings = {"hidden": (25, 50), "kernels": (3, 8), "max_iter": 15}
+    return fmdn.Committee(N_MEMBERS, **settings).fit(inputs, targets)
 
 
 @contextmanager

@@ -167,7 +167,7 @@ def training_time(shape, problem, max_iter, cores):
 def measure_shape(shape, n, workers, repeats, seconds, rates):
     """Times in seconds, ratios to ours, and how well loss and gradient agree."""
     problem = make_problem(shape, n)
-    row = {"shape": str(shape), "rows": n, "agreement": {}, "ratio": {}}
+    row = {"shape": str(shape), "rows": n, "agreement": {}}
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "problem.npz", **problem)
         answers = {
@@ -192,9 +192,11 @@ def measure_shape(shape, n, workers, repeats, seconds, rates):
         )
     times = in_turns(runs, repeats)
     row["seconds"] = {name: float(np.median(values)) for name, values in times.items()}
-    for name in times:
-        base = times[f"fmdn, {name.split(', ')[-1]}"]
-        row["ratio"][name] = float(np.median(np.divide(times[name], base)))
+    for key, ours in (("ratio", "fmdn"), ("ratio in training", "training")):
+        row[key] = {}
+        for name in times:
+            base = times[f"{ours}, {name.split(', ')[-1]}"]
+            row[key][name] = float(np.median(np.divide(times[name], base)))
     alone = limit(shape.work(), rates)
     row["limit"] = alone and alone * n
     return row

@@ -254,39 +254,35 @@ pure subroutine standardise_kernel(n, n_columns, values, order, centre, scale, f
    implicit none (type, external)
    integer(c_int), value :: n, n_columns, m
    real(wp), value :: farthest
-   ! allow(C071): as many rows as the numbers in `order` ask for
-   real(wp), intent(in) :: values(n_columns, *), centre(n_columns), scale(n_columns)
+   ! allow(C071): (n_columns, ...) as one line; as many rows as the numbers in `order` ask for
+   real(wp), intent(in) :: values(*), centre(n_columns), scale(n_columns)
    integer(long), intent(in) :: order(n)
    real(wp), intent(inout) :: tile(m, n_columns)
    integer(c_int), intent(inout) :: not_finite
    integer, parameter :: width = 8
    integer(long), parameter :: exponent = shiftl(2047_long, 52) ! all ones: not finite
    real(wp) :: line(width), inverse(n_columns)
-   integer(long) :: largest(width)
+   integer(long) :: largest(width), before(width)
    integer :: i, j, lane, filled
 
    inverse = 1/max(scale, tiny(scale))
    largest = 0
-   line = 0
    do i = 0, n - 1, width
       filled = min(width, n - i)
+      before(:filled) = (order(i + 1:i + filled) - 1)*n_columns
+      before(filled + 1:) = before(1) ! not written
       do j = 1, n_columns
-         if (filled == width) then
-            !GCC$ unroll 8
-            do lane = 1, width
-               line(lane) = values(j, order(i + lane))
-            end do
-         else
-            do lane = 1, filled
-               line(lane) = values(j, order(i + lane))
-            end do
-         end if
          !$omp simd
          do lane = 1, width
+            line(lane) = values(before(lane) + j)
             largest(lane) = max(largest(lane), iand(transfer(line(lane), 1_long), exponent))
             line(lane) = standardised(finite(line(lane)), j)
          end do
-         tile(i + 1:i + filled, j) = line(:filled)
+         if (filled == width) then
+            tile(i + 1:i + width, j) = line
+         else
+            tile(i + 1:n, j) = line(:filled)
+         end if
       end do
    end do
    if (maxval(largest) == exponent) not_finite = 1
