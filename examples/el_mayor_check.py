@@ -41,23 +41,30 @@ def walk(observed, seed, n_steps):
     """Sample a posterior by four ensembles of walkers from different starts."""
     import emcee
 
-    moves = [(emcee.moves.DEMove(), 0.8), (emcee.moves.DESnookerMove(), 0.2)]
     rng = np.random.default_rng(seed)
     # Starts: prior samples drawn by the tenth root of their likelihood, so far apart
     # but not lost.
     z = rng.standard_normal((20_000, len(PRIOR)))
     log_weight = (log_posterior(z, observed) + 0.5 * (z**2).sum(axis=1)) / 10
     weight = np.exp(log_weight - logsumexp(log_weight))
-    samplers, states = [], []
-    for k in range(N_ENSEMBLES):
-        sampler = emcee.EnsembleSampler(
-            N_WALKERS, z.shape[1], log_posterior, args=[observed], moves=moves,
-            vectorize=True,
-        )  # fmt: skip
-        sampler.random_state = np.random.RandomState(seed + k).get_state()
-        start = z[rng.choice(len(z), N_WALKERS, p=weight)]
-        samplers.append(sampler)
-        states.append(start + 0.01 * rng.standard_normal(start.shape))
+    starts = z[rng.choice(len(z), (N_ENSEMBLES, N_WALKERS), p=weight)]
+    starts += 0.01 * rng.standard_normal(starts.shape)
+
+    def ensembles(jumps):
+        for k in range(N_ENSEMBLES):
+            sampler = emcee.EnsembleSampler(
+                N_WALKERS, z.shape[1], log_posterior, args=[observed],
+                moves=[(emcee.moves.DEMove(), 0.8), (jumps, 0.2)], vectorize=True,
+            )  # fmt: skip
+            sampler.random_state = np.random.RandomState(seed + k).get_state()
+            yield sampler
+
+    # Snooker moves bring the walkers together. emcee accepts a few too many of them
+    # (its pull request 531), so that they have no part in the samples: then a fifth of
+    # the moves is by a whole difference, from one mode to another.
+    first = ensembles(emcee.moves.DESnookerMove())
+    states = [s.run_mcmc(at, n_steps) for s, at in zip(first, starts, strict=True)]
+    samplers = list(ensembles(emcee.moves.DEMove(gamma0=1.0)))
     for _ in range(MAX_ROUNDS):
         states = [
             one.run_mcmc(at, n_steps) for one, at in zip(samplers, states, strict=True)
