@@ -15,7 +15,7 @@ module fmdn_apply
    use fmdn_targets, only: free, infinite, is_inside, log_slope, to_kernels
    implicit none (type, external)
    private
-   public :: posterior, log_density
+   public :: posterior, log_density, standardise_inputs
 
 contains
 

@@ -18,6 +18,8 @@ module fmdn
    use fmdn_layout, only: at_inputs, at_members, at_parameters, at_targets
    use fmdn_mixture, only: diagonal, full, isotropic
    use fmdn_posteriors, only: mixture
+   use fmdn_sensitivity, only: kernels_of_rows => kernel_sensitivity, &
+      moments_of_rows => moment_sensitivity
    use fmdn_splits, only: role_monitor, role_training, role_weighting
    use fmdn_status, only: status_invalid_argument, status_ok, status_out_of_memory, status_text
    use fmdn_targets, only: infinite, new_ranges, range_free => free, range_half_line => half_line, &
@@ -63,6 +65,8 @@ module fmdn
       procedure, private :: posterior_of_many
       generic :: posterior => posterior_of_one, posterior_of_many
       procedure :: log_density
+      procedure :: sensitivity
+      procedure :: kernel_sensitivity
    end type committee
 
 contains
@@ -246,6 +250,51 @@ contains
          log_p, status)
       if (status /= status_ok) log_p = -huge(log_p)
    end subroutine log_density
+
+   !> Derivatives of the means and standard deviations of one observation's posterior with respect
+   !> to its inputs: (n_inputs, n_targets), in the targets' units for one of the input's.
+   subroutine sensitivity(self, observed, d_mean, d_sd, status)
+      class(committee), intent(in) :: self
+      real(wp), intent(in) :: observed(:) !! (n_inputs)
+      real(wp), allocatable, intent(out) :: d_mean(:, :), d_sd(:, :)
+      integer, intent(out) :: status
+      type(committee_view) :: view
+      real(wp), allocatable :: of_mean(:, :, :), of_sd(:, :, :)
+
+      call look(self, size(observed), view, status)
+      if (status /= status_ok) return
+      allocate (of_mean(view%n_inputs, view%n_targets, 1))
+      allocate (of_sd, mold=of_mean)
+      call moments_of_rows(view, self%parameters, reshape(observed, [size(observed), 1]), 1, &
+         of_mean, of_sd, status)
+      if (status /= status_ok) return
+      d_mean = of_mean(:, :, 1)
+      d_sd = of_sd(:, :, 1)
+   end subroutine sensitivity
+
+   !> The same of the kernels' weights (n_inputs, n_kernels), means (n_inputs, n_targets, n_kernels)
+   !> and covariances (n_inputs, n_targets, n_targets, n_kernels).
+   subroutine kernel_sensitivity(self, observed, d_weights, d_means, d_covariances, status)
+      class(committee), intent(in) :: self
+      real(wp), intent(in) :: observed(:) !! (n_inputs)
+      real(wp), allocatable, intent(out) :: d_weights(:, :), d_means(:, :, :)
+      real(wp), allocatable, intent(out) :: d_covariances(:, :, :, :)
+      integer, intent(out) :: status
+      type(committee_view) :: view
+      real(wp), allocatable :: weights(:, :, :), means(:, :, :, :), covariances(:, :, :, :, :)
+
+      call look(self, size(observed), view, status)
+      if (status /= status_ok) return
+      associate (i => view%n_inputs, c => view%n_targets, k => view%n_kernels)
+         allocate (weights(i, k, 1), means(i, c, k, 1), covariances(i, c, c, k, 1))
+      end associate
+      call kernels_of_rows(view, self%parameters, reshape(observed, [size(observed), 1]), 1, &
+         weights, means, covariances, status)
+      if (status /= status_ok) return
+      d_weights = weights(:, :, 1)
+      d_means = means(:, :, :, 1)
+      d_covariances = covariances(:, :, :, :, 1)
+   end subroutine kernel_sensitivity
 
    !> The committee looked at, unless it cannot take such observations.
    subroutine look(self, n_observed, view, status, n_threads)

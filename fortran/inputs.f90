@@ -13,7 +13,7 @@ module fmdn_inputs
    implicit none (type, external)
    private
    public :: input_map, new_input_map, append_input_map, read_input_map, read_centre_and_axes
-   public :: prepare_inputs
+   public :: prepare_inputs, backward_to_raw
 
    type :: input_map
       integer :: n_inputs = 0
@@ -156,6 +156,28 @@ contains
          features(:k, :) = components(:k, :)
       end associate
    end subroutine prepare_inputs
+
+   !> Derivatives of some quantities with respect to the raw inputs of one row, from those with
+   !> respect to its features; zero for inputs that are missing.
+   pure subroutine backward_to_raw(map, raw, d_features, d_inputs)
+      type(input_map), intent(in) :: map
+      real(wp), intent(in) :: raw(:)           !! (n_inputs)
+      real(wp), intent(in) :: d_features(:, :) !! (quantities, n_features)
+      real(wp), intent(out) :: d_inputs(:, :)  !! (quantities, n_inputs)
+      real(wp) :: filled(map%n_inputs)
+      logical :: missing(0:map%n_groups)
+      integer :: j, status
+
+      associate (k => map%n_components, p => map%n_projected)
+         if (k > 0) d_inputs(:, :p) = matmul(d_features(:, :k), map%axes(:k, :))
+         d_inputs(:, p + 1:) = d_features(:, k + 1:k + map%n_inputs - p)
+      end associate
+      if (map%n_groups == 0) return
+      call fill_missing(map, raw, filled, missing, status)
+      do j = 1, map%n_inputs
+         if (missing(map%groups(j))) d_inputs(:, j) = 0
+      end do
+   end subroutine backward_to_raw
 
    !> One row with its centre where it is missing, and which groups are.
    pure subroutine fill_missing(map, raw, filled, missing, status)

@@ -1,15 +1,18 @@
-!> Mean and covariance of mixtures whose targets have ranges, in physical units: Gauss-Legendre sums
-!> over each kernel. A periodic target is looked at from its cut (fmdn_within).
+!> Mean and covariance of mixtures whose targets have ranges, in physical units, and derivatives of
+!> these: Gauss-Legendre sums over each kernel. A periodic target is looked at from its cut
+!> (fmdn_within).
 module fmdn_moments
    use fmdn_evaluate, only: inverse_factor, marginal_factors, mixture_moments
-   use fmdn_kinds, only: pi, wp
+   use fmdn_kinds, only: log_two_pi, pi, wp
+   use fmdn_restricted, only: reach
    use fmdn_targets, only: free, from_kernels, half_line, log_truncated, periodic, target_range
-   use fmdn_within, only: circular_cut, ends_of_kernels
+   use fmdn_within, only: circular_cut, ends_of_kernels, least_resultant
    implicit none (type, external)
    private
-   public :: moments_within
+   public :: moments_within, moment_gradient
 
    integer, parameter :: n_nodes = 64, most_pieces = 5
+   real(wp), parameter :: most = 1.0e140_wp !! its square times anything is finite
    real(wp), parameter :: far = 9 !! standard deviations beyond which a kernel is nothing
 
    !> Points of a kernel's line, the values of the target there, and their probabilities.
@@ -87,13 +90,111 @@ contains
       end do
    end subroutine kernel_moments
 
+   !> Derivatives of the mean and of the standard deviation of one target with respect to, in this
+   !> order, the kernels' weights (which sum to one), means and standard deviations.
+   pure subroutine moment_gradient(range, weights, means, sds, d_mean, d_sd)
+      type(target_range), intent(in) :: range
+      real(wp), intent(in) :: weights(:), means(:), sds(:)   !! (n_kernels), of this target
+      real(wp), intent(out) :: d_mean(:, :), d_sd(:, :) !! (n_kernels, 3)
+      type(line_nodes), allocatable :: lines(:)
+      real(wp) :: rule(n_nodes, 2), first, mean, variance, scores(3, 2)
+      integer :: k
+
+      if (range%kind == free) then
+         mean = sum(weights*means)
+         d_mean(:, 1) = means
+         d_mean(:, 2) = weights
+         d_mean(:, 3) = 0
+         d_sd(:, 1) = sds**2 + (means - mean)**2
+         d_sd(:, 2) = 2*weights*(means - mean)
+         d_sd(:, 3) = 2*weights*sds
+      else
+         rule = gauss_legendre()
+         first = 0
+         if (range%kind == periodic) first = circular_cut(range, weights, means, 1/sds)
+         allocate (lines(size(weights)))
+         do k = 1, size(weights)
+            call line_of(range, first, rule, means(k), sds(k), lines(k))
+            lines(k)%value(:lines(k)%n) = min(max(lines(k)%value(:lines(k)%n), -most), most)
+            d_mean(k, 1) = sum(lines(k)%p(:lines(k)%n)*lines(k)%value(:lines(k)%n))
+         end do
+         mean = sum(weights*d_mean(:, 1))
+         do k = 1, size(weights)
+            scores = kernel_gradient(lines(k), mean, means(k), sds(k))
+            d_mean(k, 2:) = weights(k)*scores(2:, 1)
+            d_sd(k, :) = [scores(1, 2), weights(k)*scores(2:, 2)]
+         end do
+         if (range%kind == periodic) call add_cut(range, first, mean, weights, means, sds, &
+            d_mean, d_sd)
+      end if
+      variance = sum(weights*d_sd(:, 1))
+      d_sd = d_sd/(2*sqrt(variance))
+   end subroutine moment_gradient
+
+   !> A kernel's mean of v and of v**2, v being counted from `mean`, and the derivatives of both
+   !> with respect to its own mean and standard deviation: covariances with those of the logarithm
+   !> of its density.
+   pure function kernel_gradient(line, mean, centre, sd) result(d)
+      type(line_nodes), intent(in) :: line
+      real(wp), intent(in) :: mean, centre, sd
+      real(wp) :: d(3, 2)
+      real(wp), dimension(line%n) :: p, v, z, score
+      integer :: i
+
+      p = line%p(:line%n)
+      v = line%value(:line%n) - mean
+      z = (line%y(:line%n) - centre)/sd
+      d(1, :) = [sum(p*v), sum(p*v**2)]
+      do i = 1, 2
+         score = p*(z**i - sum(p*z**i))/sd
+         d(1 + i, :) = [sum(v*score), sum(v**2*score)]
+      end do
+   end function kernel_gradient
+
+   !> What a circle has besides: a wrapped kernel ends at a distance from its mean and not at a
+   !> place, so that it moves as a whole; values jump by a period at the cut, and the cut moves.
+   pure subroutine add_cut(range, first, mean, weights, means, sds, d_mean, d_square)
+      type(target_range), intent(in) :: range
+      real(wp), intent(in) :: first, mean, weights(:), means(:), sds(:)
+      real(wp), intent(inout) :: d_mean(:, :), d_square(:, :)
+      real(wp), dimension(size(means)) :: density, z, angle, length, across
+      real(wp) :: d_cut(size(means), 3), period, turn, jump, x, y
+      integer :: i
+
+      period = range%period()
+      jump = (first + period - mean)**2 - (first - mean)**2
+      density = 0 ! of each kernel at the cut
+      do i = -2, 2
+         z = (first + (anint((means - first)/period) + i)*period - means)/sds
+         where (abs(z) <= reach*period/sds) density = density + exp(-0.5_wp*(z*z + log_two_pi)) &
+            /(sds*erf(reach*period/(sqrt(2.0_wp)*sds)))
+      end do
+      d_mean(:, 2) = weights*(1 - period*density)
+      d_square(:, 2) = weights*(2*(d_mean(:, 1) - mean) - jump*density)
+
+      turn = 2*pi/period
+      angle = turn*(means - range%low)
+      length = exp(-0.5_wp*(turn*sds)**2)
+      x = sum(weights*length*cos(angle))
+      y = sum(weights*length*sin(angle))
+      if (.not. hypot(x, y) > least_resultant*sum(weights)) return
+      length = length/(x*x + y*y)
+      across = length*(x*sin(angle) - y*cos(angle))
+      d_cut(:, 1) = across/turn
+      d_cut(:, 2) = weights*length*(x*cos(angle) + y*sin(angle))
+      d_cut(:, 3) = -weights*turn*sds*across
+      d_cut = d_cut*sum(weights*density)
+      d_mean = d_mean + period*d_cut
+      d_square = d_square + jump*d_cut
+   end subroutine add_cut
+
    !> Nodes of one target of a kernel: over its line where it is something, in pieces of one period
    !> where there is a period.
    pure subroutine line_of(range, first, rule, mean, sd, nodes)
       type(target_range), intent(in) :: range
       real(wp), intent(in) :: first, rule(:, :), mean, sd
       type(line_nodes), intent(inout) :: nodes
-      real(wp) :: a, b, top, decay, extra, reach, left, right, turns, z(n_nodes)
+      real(wp) :: a, b, top, decay, extra, width, left, right, turns, z(n_nodes)
       integer :: piece
 
       call ends_of_kernels(range, mean, 1/sd, a, b)
@@ -103,12 +204,12 @@ contains
       if (range%kind == half_line .or. range%kind == log_truncated) extra = min(2*sd, 30.0_wp)
       if (top > 0) decay = top - extra ! the second moment of exp(y) grows as exp(2 sd z)
       if (decay > 1) then
-         reach = min(far, 40/decay)
+         width = min(far, 40/decay)
       else
-         reach = far + extra
+         width = far + extra
       end if
-      a = max(a, top - reach)
-      b = min(b, top + reach)
+      a = max(a, top - width)
+      b = min(b, top + width)
       nodes%n = 0
       do piece = 1, merge(most_pieces, 1, range%kind == periodic)
          turns = 0

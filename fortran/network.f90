@@ -12,7 +12,7 @@ module fmdn_network
    use fmdn_kinds, only: ip, wp
    implicit none (type, external)
    private
-   public :: network_shape, n_network_parameters, forward, backward
+   public :: network_shape, n_network_parameters, forward, backward, backward_to_inputs
 
    real(wp), parameter :: linear_range = 10
 
@@ -183,5 +183,52 @@ contains
       call kernels%accumulate(int(m, c_int), int(n_out, c_int), int(n_in, c_int), d_y, x, gradient)
       call kernels%sum_columns(int(m, c_int), int(n_out, c_int), d_y, gradient(:, n_in + 1))
    end subroutine affine_gradient
+
+   !> Derivatives of some quantities with respect to the inputs of one example, from those with
+   !> respect to its outputs; `units` is what `forward` left. Beyond its range the linear path
+   !> counts for nothing.
+   pure subroutine backward_to_inputs(shape, parameters, n, inputs, units, d_outputs, d_inputs)
+      type(network_shape), intent(in) :: shape
+      real(wp), intent(in) :: parameters(n_network_parameters(shape))
+      integer, intent(in) :: n !! quantities
+      real(wp), intent(in) :: inputs(shape%n_inputs), units(shape%n_units())
+      real(wp), intent(in) :: d_outputs(n, shape%n_outputs)
+      real(wp), intent(out) :: d_inputs(n, shape%n_inputs)
+      real(wp), allocatable :: above(:, :)
+      integer :: layer, n_in, n_out, first, at, j
+
+      n_out = shape%n_outputs
+      at = int(n_network_parameters(shape)) + 1
+      d_inputs = 0
+      if (shape%linear_path) then
+         at = at - shape%n_inputs*n_out
+         d_inputs = times_matrix(n, n_out, shape%n_inputs, d_outputs, parameters(at))
+         do j = 1, shape%n_inputs
+            if (abs(inputs(j)) > linear_range) d_inputs(:, j) = 0
+         end do
+      end if
+
+      above = d_outputs
+      first = shape%n_units() + 1
+      do layer = size(shape%hidden), 1, -1
+         n_in = shape%hidden(layer)
+         first = first - n_in
+         at = at - (n_in + 1)*n_out
+         above = times_matrix(n, n_out, n_in, above, parameters(at))
+         do j = 1, n_in
+            above(:, j) = above(:, j)*(1 - units(first + j - 1)**2)
+         end do
+         n_out = n_in
+      end do
+      d_inputs = d_inputs + times_matrix(n, n_out, shape%n_inputs, above, parameters)
+   end subroutine backward_to_inputs
+
+   pure function times_matrix(n, n_out, n_in, d_y, w) result(d_x)
+      integer, intent(in) :: n, n_out, n_in
+      real(wp), intent(in) :: d_y(n, n_out), w(n_out, n_in)
+      real(wp) :: d_x(n, n_in)
+
+      d_x = matmul(d_y, w)
+   end function times_matrix
 
 end module fmdn_network

@@ -18,6 +18,9 @@ module fmdn_within
    public :: log_density_within, cdf_within, quantile_within, sample_within
    public :: ends_of_kernels, circular_cut
 
+   !> Resultant length of a circle's directions below which it has no mean.
+   real(wp), parameter, public :: least_resultant = 1.0e-12_wp
+
 contains
 
    !> log p at points; -huge outside the ranges.
@@ -126,8 +129,8 @@ contains
       x = sum(length*cos(angle))
       y = sum(length*sin(angle))
       cut = range%low
-      if (hypot(x, y) > 1.0e-12_wp*sum(weights)) cut = range%low + modulo(atan2(y, x), 2*pi)/turn &
-         - 0.5_wp*range%period()
+      if (hypot(x, y) > least_resultant*sum(weights)) cut = range%low &
+         + modulo(atan2(y, x), 2*pi)/turn - 0.5_wp*range%period()
    end function circular_cut
 
    !> Probability of a value below each of the points, one target; of one above it with `above`.

@@ -154,6 +154,22 @@ void fmdn_log_density(int64_t n_layout, const int64_t *layout, int64_t n_paramet
                       int64_t n_rows, const double *inputs, const double *targets, int n_threads,
                       double *log_p /* [n_rows] */, int *status);
 
+/* Derivatives of the posterior means and standard deviations of each row with respect to its raw
+   inputs, both [n_rows][n_targets][n_inputs]; 0 for inputs that are missing. */
+void fmdn_moment_sensitivity(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
+                      const double *parameters, int64_t n_inputs, int64_t n_rows,
+                      const double *inputs, int n_threads, int64_t n_targets, double *d_mean,
+                      double *d_sd, int *status);
+
+/* The same of the kernels: of weights [n_rows][n_kernels][n_inputs], means
+   [n_rows][n_kernels][n_targets][n_inputs] and covariances
+   [n_rows][n_kernels][n_targets][n_targets][n_inputs]. */
+void fmdn_kernel_sensitivity(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
+                             const double *parameters, int64_t n_inputs, int64_t n_rows,
+                             const double *inputs, int n_threads, int64_t n_targets,
+                             int64_t n_kernels, double *d_weights, double *d_means,
+                             double *d_covariances, int *status);
+
 /* --- Asking n mixtures, laid out as fmdn_posterior gives them -------------------------------- */
 
 /* Weights, means and factors are those of the kernels. Where targets have ranges, the procedures

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .recalibration import recalibrate as recalibrate
     from .report import write_report as write_report
     from .samples import Samples as Samples
+    from .sensitivity import Sensitivity as Sensitivity
     from .simulation import simulate as simulate
     from .store import open_samples as open_samples
 
@@ -59,6 +60,7 @@ _HOME = {
     "FunctionNoise": "noise",
     "Committee": "committee",
     "Mixture": "mixture",
+    "Sensitivity": "sensitivity",
     "Inversion": "inversion",
     "load": "inversion",
     "calibration": "diagnostics",

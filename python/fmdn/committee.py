@@ -16,6 +16,7 @@ from .members import Members
 from .mixture import Mixture
 from .observations import check_observations
 from .plan import Plan, check_names, check_weights
+from .sensitivity import Sensitivity
 from .threads import count_threads
 
 
@@ -312,6 +313,10 @@ class Committee(Members, Estimator):
             targets,
             count_threads(self.n_threads),
         )
+
+    def sensitivity(self, inputs) -> Sensitivity:
+        """Give the derivatives of `posterior(inputs)` with respect to the inputs."""
+        return Sensitivity(self, inputs)
 
     def score(self, X, y, sample_weight=None) -> float:
         """Give the mean log density: the higher the better."""

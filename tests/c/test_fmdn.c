@@ -167,6 +167,54 @@ static void test_answers(const struct answer *of)
     free(each);
 }
 
+/* Derivatives with respect to the inputs, and differences of the posterior itself. */
+static void test_sensitivity(void)
+{
+    const double h = 1e-4;
+    const int64_t k = network.n_kernels;
+    double d_mean[2][3], d_sd[2][3], moved[3], mean[2][2], covariance[2][2][2], weights[2][64];
+    double *kernels = (double *)malloc((size_t)k * 3 * 7 * sizeof *kernels);
+    double *mixture = (double *)malloc((size_t)k * 6 * sizeof *mixture), slope, gap = 0;
+    int i, j, side;
+
+    CHECK(k <= 64);
+    DONE(fmdn_moment_sensitivity(network.n_layout, network.layout, network.n_parameters,
+                          network.parameters, 3, 1, observed, 1, 2, d_mean[0], d_sd[0], &status));
+    DONE(fmdn_kernel_sensitivity(network.n_layout, network.layout, network.n_parameters,
+                                 network.parameters, 3, 1, observed, 1, 2, k, kernels,
+                                 kernels + 3 * k, kernels + 9 * k, &status));
+    for (j = 0; j < 3; ++j) {
+        for (side = 0; side < 2; ++side) {
+            memcpy(moved, observed, sizeof moved);
+            moved[j] += side ? h : -h;
+            DONE(fmdn_posterior(network.n_layout, network.layout, network.n_parameters,
+                                network.parameters, 3, 1, moved, 1, 2, k, weights[side], mixture,
+                                mixture + 2 * k, &status));
+            DONE(fmdn_mixture_moments(2, k, 1, NO_RANGES, weights[side], mixture, mixture + 2 * k,
+                                      mean[side], covariance[side][0], &status));
+        }
+        for (i = 0; i < 2; ++i) {
+            slope = (mean[1][i] - mean[0][i]) / (2 * h);
+            gap = fmax(gap, fabs(d_mean[i][j] - slope));
+            slope = (sqrt(covariance[1][i][i]) - sqrt(covariance[0][i][i])) / (2 * h);
+            gap = fmax(gap, fabs(d_sd[i][j] - slope));
+        }
+        for (i = 0; i < k; ++i)
+            gap = fmax(gap, fabs(kernels[3 * i + j] - (weights[1][i] - weights[0][i]) / (2 * h)));
+    }
+    CHECK(gap < 1e-6);
+    REFUSED(fmdn_invalid_argument,
+            fmdn_moment_sensitivity(network.n_layout, network.layout, network.n_parameters,
+                             network.parameters, 4, 1, observed, 1, 2, d_mean[0], d_sd[0],
+                             &status));
+    REFUSED(fmdn_invalid_argument,
+            fmdn_kernel_sensitivity(network.n_layout, network.layout, network.n_parameters,
+                                    network.parameters, 3, 1, observed, 1, 2, k + 1, kernels,
+                                    kernels + 3 * k, kernels + 9 * k, &status));
+    free(mixture);
+    free(kernels);
+}
+
 static const struct answer *expected;
 
 static void *ask_again(void *argument)
@@ -220,6 +268,7 @@ int main(int n_arguments, char **arguments)
     first.n_threads = 1;
     CHECK(ask(&first) == fmdn_ok);
     test_answers(&first);
+    test_sensitivity();
     expected = &first;
     test_threads();
     free(first.weights);

@@ -62,6 +62,15 @@ def test_procedures():
         assert c[name] == fortran[name], name
 
 
+def test_no_procedure_has_the_name_of_a_module():
+    """Both are global names; gfortran says nothing, and calls the wrong thing."""
+    texts = [path.read_text() for path in FORTRAN.glob("*.[fF]90")]
+    modules = {
+        name for text in texts for name in re.findall(r"^module (\w+)$", text, re.M)
+    }
+    assert len(modules) > 20 and not modules & set(declared_in_fortran())
+
+
 def enumerated(name):
     body = re.search(rf"enum {name} \{{(.*?)\}}", HEADER, re.DOTALL)[1]
     return {key: int(number) for key, number in re.findall(r"(\w+) = (-?\d+)", body)}
