@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from fmdn import Mixture, scores, uniformity
+from fmdn.ranges import Ranges
 from scipy import stats
 
 
@@ -65,6 +66,73 @@ def test_many_rows_are_scored_in_blocks(monkeypatch):
     whole = scores.crps(posterior, truths)
     monkeypatch.setattr(scores, "_BLOCK", 100)
     np.testing.assert_array_equal(scores.crps(posterior, truths), whole)
+
+
+def wrapped(weights, means, sds, low=-1.0, period=4.0):
+    """Posteriors (n, k) of a periodic target."""
+    return Mixture(
+        weights,
+        means[..., np.newaxis],
+        1 / sds[..., np.newaxis, np.newaxis],
+        single=False,
+        one_target_axis=True,
+        target_names=["x"],
+        ranges=Ranges(
+            np.array([6], np.intc), np.array([low]), np.array([low + period])
+        ),
+    )
+
+
+def circular_kernels(n, seed, narrowest=0.02):
+    rng = np.random.default_rng(seed)
+    sds = np.exp(rng.uniform(np.log(narrowest), np.log(0.8), size=(n, 3)))
+    return rng.dirichlet(np.ones(3), n), rng.uniform(-9, 9, (n, 3)), sds
+
+
+def test_crps_on_a_circle_is_that_of_distances_along_it():
+    """E d(t, x) - E d(t, t')/2, d the distance along the circle, by Fourier series.
+
+    d = P/4 - 2P/pi^2 sum over odd k of cos(2 pi k t/P)/k^2, so that the score is
+    P/pi^2 times the sum of |phi_k - exp(2 pi i k x/P)|^2/k^2; what is left out after
+    k_max is at most 2P/pi^2/k_max.
+    """
+    n, period = 200, 4.0
+    weights, means, sds = circular_kernels(n, 8)
+    truths = np.random.default_rng(9).uniform(-9, 9, n)
+    found = scores.crps(wrapped(weights, means, sds), truths)
+    k = np.arange(1, 40_001, 2) * 2 * np.pi / period
+    for i in range(n):
+        waves = np.exp(
+            1j * k * means[i, :, np.newaxis] - 0.5 * (k * sds[i, :, None]) ** 2
+        )
+        apart = np.abs(weights[i] @ waves - np.exp(1j * k * truths[i])) ** 2
+        exact = 4 / period * (apart / k**2).sum()
+        assert found[i] == pytest.approx(exact, rel=1e-3, abs=3e-5)
+
+
+def test_crps_on_a_circle_does_not_know_the_cut():
+    weights, means, sds = circular_kernels(100, 10)
+    truths = np.random.default_rng(11).uniform(-1, 3, 100)
+    found = scores.crps(wrapped(weights, means, sds), truths)
+    for turn, low in ((1.3, -1.0), (0.0, 2.1), (3.0, -1.0)):
+        again = scores.crps(wrapped(weights, means + turn, sds, low), truths + turn)
+        np.testing.assert_allclose(again, found, rtol=1e-3, atol=1e-6)
+    far = scores.crps(
+        wrapped(np.ones((1, 1)), *np.full((2, 1, 1), 1e-4)), np.array([2.0])
+    )
+    np.testing.assert_allclose(far, 2, rtol=1e-3)  # the longest way there is
+
+
+def test_crps_of_a_narrow_posterior_near_the_truth_is_that_of_a_line():
+    rng = np.random.default_rng(12)
+    weights, means, sds = circular_kernels(50, 12)
+    means, sds = 2.99 + 0.05 * rng.normal(size=means.shape), sds / 20
+    truths = np.mod(2.99 + 0.05 * rng.normal(size=50) + 1, 4) - 1  # on both sides of 3
+    found = scores.crps(wrapped(weights, means, sds), truths)
+    line = wrapped(weights, means, sds)
+    line._ranges = Ranges.free(1)
+    exact = scores.crps(line, truths + 4 * (truths < 0))
+    np.testing.assert_allclose(found, exact, rtol=2e-3)
 
 
 # --- Near the truth -------------------------------------------------------------------
