@@ -1,4 +1,4 @@
-"""The commands: mdn_train, mdn_apply, and fmdn train | apply | info.
+"""The commands: mdn_train, mdn_apply, and fmdn train | apply | info | report.
 
 The first two have the options, defaults, files and output of the original Fortran
 package; native programs of the same names do the same without Python.
@@ -58,6 +58,10 @@ APPLY = [
     THREADS,
     HELP,
 ]  # fmt: skip
+REPORT = [
+    Option("o", "output-file", "FILE", "report.html", "the page"),
+    HELP,
+]
 OWN_DEFAULTS = {"format": "fmdn", "patience": "50", "output-file": "committee.mdn"}
 
 
@@ -206,6 +210,27 @@ def _info(program: str, options: list[Option], words: list[str]) -> None:
             )
 
 
+# --- Is it right? ---------------------------------------------------------------------
+
+
+def _report(program: str, options: list[Option], words: list[str]) -> None:
+    from .inversion import load
+    from .report import write_report
+
+    line = CommandLine(program, "file datafile", options)
+    line.parse(words)
+    path, data = line.arguments
+    model = load(path)
+    committees = list(getattr(model, "committees_", {None: model}).values())
+    n_inputs = committees[0].n_features_in_
+    names = dict.fromkeys(name for one in committees for name in one.target_names_)
+    columns = f"{n_inputs} inputs, then {', '.join(names)}"
+    rows = read_rows(data, n_inputs + len(names), columns, True)
+    output = line.text("output-file")
+    print(write_report(model, rows[:, :n_inputs], rows[:, n_inputs:], output).summary())
+    _say(program, f"{output} written")
+
+
 # --- Entry points ---------------------------------------------------------------------
 
 
@@ -247,7 +272,7 @@ def mdn_apply() -> int:
 
 
 def main() -> int:
-    """Train, apply, or tell about a file."""
+    """Train, apply, tell about a file, or report on it."""
     own = [
         Option(**vars(o) | {"default": OWN_DEFAULTS.get(o.name, o.default)})
         for o in TRAIN
@@ -256,6 +281,7 @@ def main() -> int:
         "train": (_train, own),
         "apply": (_apply, APPLY),
         "info": (_info, [HELP]),
+        "report": (_report, REPORT),
     }
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         asked = sys.argv[1:] in (["-h"], ["--help"])
