@@ -12,6 +12,8 @@ from .ranges import Ranges
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .priors import Prior
+
 
 class Axes:
     """Kernels of the mixtures of several observations, and the shapes users see."""
@@ -27,13 +29,14 @@ class Axes:
         target_names: list[str],
         member_kernels: list[int] | None = None,
         ranges: Ranges | None = None,
+        prior: Prior | None = None,
     ):
         # Always (n, K), (n, K, c), (n, K, c, c); factors L with L L^T = 1/covariance.
         self._weights, self._means, self._factors = (
             _read_only(array) for array in (weights, means, factors)
         )
         self._single, self._flat = single, one_target_axis
-        self.target_names = list(target_names)
+        self.target_names, self.prior = list(target_names), prior
         self._member_kernels = member_kernels or [weights.shape[1]]
         self._ranges = Ranges.free(means.shape[-1]) if ranges is None else ranges
 
@@ -130,6 +133,7 @@ class Axes:
             "target_names": self.target_names,
             "member_kernels": None,
             "ranges": self._ranges,
+            "prior": self.prior,
         }
         return type(self)(weights, means, factors, **(settings | changes))
 

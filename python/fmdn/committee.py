@@ -65,6 +65,8 @@ class Committee(Members, Estimator):
         `Mixture.space`).
     weights_ : ndarray, shape (n_members,)
         Of the members; `weighting_losses_` are the mean losses they come from.
+    prior_ : Prior or None
+        Of the targets: what `fit` was given, or quantiles of the training targets.
     input_names_, target_names_ : list of str
     n_features_in_, n_targets_ : int
 
@@ -222,6 +224,7 @@ class Committee(Members, Estimator):
         self.history_ = [member_history(training, k) for k in np.flatnonzero(trained)]
         self.input_names_ = plan.input_names
         self.target_names_ = plan.target_names
+        self.prior_ = plan.prior
         self._one_target_axis = plan.one_target_axis
         self._encoder = plan.encoder
         self._settle()
@@ -276,6 +279,7 @@ class Committee(Members, Estimator):
             target_names=self.target_names_,
             member_kernels=self._kernels,
             ranges=self._ranges,
+            prior=self.prior_,
         )
 
     def predict(self, inputs):
@@ -391,8 +395,3 @@ class Committee(Members, Estimator):
         self.history_ = list(known.get("history", []))
         extras.from_text(self, known)
         return self
-
-    @property
-    def n_iter_(self):
-        """Iterations of the member that took the most."""
-        return max(one["n_iterations"] for one in self.history_)

@@ -18,6 +18,7 @@ from scipy.special import ndtri
 from . import scores, uniformity
 from .calibration_tables import CalibrationRow, Calibrations, CalibrationTable
 from .checks import check_array, check_integer
+from .stored_prior import inside_tables
 
 FEWEST = 20  # rows that a calibration can be judged by
 
@@ -34,8 +35,8 @@ def calibration(posterior, truths, prior=None, *, level=0.01, seed=0):
         The targets of these observations. For several posteriors {name: (n,)}, as
         `Samples` have them, of all targets.
     prior : distribution or Prior, optional
-        Of the targets; a `Prior` has them under their names. Without it there are no
-        gains.
+        Of the targets; a `Prior` has them under their names. By default the one that
+        the posteriors know, if any; without it there are no gains.
     level : float
         Probability that posteriors which are right are called wrong.
     seed : int
@@ -79,6 +80,7 @@ def calibration(posterior, truths, prior=None, *, level=0.01, seed=0):
     marginals = [posterior.marginal(name) for name in names]
     if len(names) == 1:
         posterior = marginals[0]  # without a target axis
+    prior = getattr(posterior, "prior", None) if prior is None else prior
     pairs = list(zip(names, marginals, truths.T, strict=True))
     pit = {f"PIT {name}": one.cdf(t[:, np.newaxis])[:, 0] for name, one, t in pairs}
     points = truths[:, np.newaxis] if len(names) > 1 else truths
@@ -88,7 +90,7 @@ def calibration(posterior, truths, prior=None, *, level=0.01, seed=0):
         prior,
         level,
         posterior.logpdf(points)[:, 0],
-        scores.log_prior(prior, names, truths),
+        scores.log_prior(prior, names, inside_tables(prior, names, truths)),
         np.column_stack([scores.crps(one, t) for _, one, t in pairs]),
         pit | scores.ranks(posterior, truths, check_integer("seed", seed, 0)),
     )

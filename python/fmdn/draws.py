@@ -15,6 +15,7 @@ from .designs import check_draw
 from .joint import Joint, own
 from .parameter import Distribution
 from .records import digits, qualified_name
+from .tabulated import Tabulated, levels
 
 BLOCK = 256  # samples that a sampler of the user's draws at a time
 TABLE = 100_000  # draws that its marginals are made of
@@ -43,13 +44,8 @@ class Drawn(Joint):
 
     @property
     def _levels(self) -> np.ndarray:
-        """Steps of probability, as many as the root of the number of draws.
-
-        So their sizes and the errors of the density both vanish as draws grow. They
-        are short at the ends, where tails would be drawn out otherwise.
-        """
-        steps = math.isqrt(self._n_draws)
-        return np.sin(np.pi / 2 * np.linspace(0, 1, 1 + steps)) ** 2
+        """Probabilities, as many as the root of the number of draws."""
+        return levels(1 + math.isqrt(self._n_draws))
 
 
 class GivenModels(Drawn):
@@ -189,15 +185,9 @@ class Empirical(Distribution):
 
     def _freeze(self, stats):
         knots = self.joint._knots[:, self.column]
-        levels = self.joint._levels
-        # the mass at a value that draws share goes to the interval before it
-        values, first = np.unique(knots, return_index=True)
-        if len(values) == 1:
-            raise ValueError(f"{self!r}: all draws are {values[0]:g}, no distribution")
-        last = np.append(first[1:], len(knots)) - 1
-        mass = np.diff(levels[last], prepend=0)[1:]
-        mass[0] += levels[last[0]]
-        return stats.rv_histogram((mass / np.diff(values), values), density=True)
+        if knots[0] == knots[-1]:
+            raise ValueError(f"{self!r}: all draws are {knots[0]:g}, no distribution")
+        return Tabulated(knots, self.joint._n_draws)._freeze(stats)
 
     def support(self):
         """Return the lowest and the highest of the draws."""

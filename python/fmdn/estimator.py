@@ -38,6 +38,11 @@ class Estimator:
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
+    @property
+    def n_iter_(self):
+        """Iterations of the member that took the most."""
+        return max(one["n_iterations"] for one in self.history_)
+
     def _require_fit(self) -> None:
         if not hasattr(self, "layout_"):
             raise _not_fitted(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import stored_prior
 from .cloud import TrainingCloud
 
 
@@ -22,11 +23,15 @@ def remember(committee: Any, rows: Any) -> None:
 def to_text(committee: Any) -> dict[str, Any]:
     """Entries for the text, in the types of JSON."""
     held = ((name, getattr(committee, name + "_", None)) for name in KINDS)
-    return {name: one.to_json() for name, one in held if one is not None}
+    entries = {name: one.to_json() for name, one in held if one is not None}
+    if committee.prior_ is not None:
+        entries["prior"] = committee.prior_.describe()
+    return entries
 
 
 def from_text(committee: Any, known: dict[str, Any]) -> None:
     """Set what the entries of a text hold."""
+    committee.prior_ = stored_prior.restored(known.get("prior", []))
     for name, kind in KINDS.items():
         if name in known:
             setattr(committee, name + "_", kind(known[name]))

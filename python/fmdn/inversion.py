@@ -14,9 +14,10 @@ from .committee import Committee
 from .fitting import report_failures, train, train_together
 from .inputs import Treatment
 from .plan import Plan
-from .posteriors import Posteriors, prior_of
+from .posteriors import Posteriors
 from .raw import RawInputs
 from .simulation import Samples
+from .stored_prior import part_of, together
 from .threads import count_threads
 
 NO_NOISE = (
@@ -140,7 +141,7 @@ class Inversion:
                     groups=groups,
                     sample_weight=sample_weight,
                     treatment=treatment,
-                    prior=prior_of(self.prior, names),
+                    prior=part_of(self.prior, names),
                     input_names=None,
                     target_names=names,
                 )
@@ -215,12 +216,13 @@ class Inversion:
     @classmethod
     def _from_entries(cls, entries, encoder=None):
         self = cls.__new__(cls)
-        self.samples = self.noise = self.prior = self.targets = self.treatment = None
+        self.samples = self.noise = self.targets = self.treatment = None
         self.settings, self.committees_ = {}, {}
         for entry in entries:
             committee = Committee._from_entry(entry, encoder)
             names = tuple(committee.target_names_)
             self.committees_[names if len(names) > 1 else names[0]] = committee
+        self.prior = together(None, [one.prior_ for one in self.committees_.values()])
         return self
 
 
@@ -237,8 +239,9 @@ def load(path, encoder=None):
     Returns
     -------
     Committee or Inversion
-        What was saved. An inversion gives posteriors again, but a file holds neither
-        samples nor prior: its summary has no gains, its figures no prior.
+        What was saved. An inversion gives posteriors again, but a file holds no
+        samples; of the prior it has what can be written down, and quantiles of the
+        training targets for the rest.
     """
     entries = _boundary_file.read_file(path)
     try:

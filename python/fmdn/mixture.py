@@ -10,6 +10,7 @@ from . import _boundary_mixture as _boundary
 from . import densities, regions
 from .axes import Axes
 from .checks import check_array, check_integer
+from .stored_prior import part_of
 
 
 class Mixture(Axes):
@@ -35,6 +36,9 @@ class Mixture(Axes):
     covariances : ndarray, shape (n, K) or (n, K, c, c)
         Variances where there is no target axis.
     target_names : list of str
+    prior : Prior or None
+        Of the targets, as the committee knows it: what it was trained with where that
+        could be written down, else quantiles of its training targets.
     members : list of Mixture
         Of a committee's posterior, one for each member.
     space : str
@@ -220,6 +224,7 @@ class Mixture(Axes):
             one_target_axis=True,
             member_kernels=self._member_kernels,
             ranges=self._ranges.of(at),
+            prior=part_of(self.prior, [name]),
         )
 
     def conditional(self, **given: float) -> Mixture:
@@ -242,11 +247,12 @@ class Mixture(Axes):
             target_names=[self.target_names[i] for i in rest],
             one_target_axis=len(rest) == 1,
             ranges=self._ranges.of(rest),
+            prior=None,
         )
 
     # --- Information ------------------------------------------------------------------
 
-    def leaked(self, prior) -> np.ndarray:
+    def leaked(self, prior=None) -> np.ndarray:
         """Probability outside the prior's support, given as to `information_gain`."""
         self._require_one_target("leaked")
         prior = self._distribution(prior)
@@ -255,7 +261,7 @@ class Mixture(Axes):
             return 1 - np.asarray(self.prob(low, high))[()]
         return np.asarray(self.cdf(low) + self.sf(high))[()]
 
-    def information_gain(self, prior) -> np.ndarray:
+    def information_gain(self, prior=None) -> np.ndarray:
         """KL(posterior || prior) in nats: what the observation taught.
 
         The posterior is first restricted to the prior's support and normalised there;
@@ -263,9 +269,9 @@ class Mixture(Axes):
 
         Parameters
         ----------
-        prior : distribution or Prior
+        prior : distribution or Prior, optional
             Of the target, with logpdf and support; a Prior has it under the target's
-            name.
+            name. By default `self.prior`, which says what it is.
 
         Returns
         -------
@@ -305,7 +311,8 @@ class Mixture(Axes):
         from . import plots
 
         if self.n_targets == 1:
-            return plots.plot_posterior(self, self._distribution(prior), **options)
+            one = None if prior is None else self._distribution(prior)
+            return plots.plot_posterior(self, one, **options)
         marginals = {name: self.marginal(name) for name in self.target_names}
         return plots.plot_posteriors(marginals, prior, **options)
 
@@ -313,6 +320,9 @@ class Mixture(Axes):
 
     def _distribution(self, prior):
         """Prior of the one target."""
+        prior = self.prior if prior is None else prior
+        if prior is None:
+            raise ValueError("this posterior knows no prior: give one")
         return prior[self.target_names[0]] if isinstance(prior, Mapping) else prior
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:

@@ -17,6 +17,7 @@ from .encoders import Encoder
 from .inputs import Inputs, Treatment
 from .parameter import Distribution, check_distribution
 from .preparation import Preparation
+from .priors import Prior
 from .ranges import Ranges, check_inside
 from .recipe import (
     ENOUGH_TO_STACK,
@@ -27,6 +28,7 @@ from .recipe import (
     n_pilots,
     recipes,
 )
+from .stored_prior import prior_of_targets
 
 MIN_GROUPS = 5
 MOST_BESIDE = 2**25  # numbers of a member's rows that others are trained beside
@@ -53,6 +55,7 @@ class Plan:
     features: np.ndarray | None  # names of a data frame's columns
     others: list[tuple]  # of other kinds: layout, parameters, max_iter, run
     n_pilots: int  # members to train before a kind is chosen
+    prior: Prior | None  # of the targets, as it is kept
     mark: str = ""
 
     @classmethod
@@ -89,6 +92,7 @@ class Plan:
             targets = check_inside("", targets, ranges, target_names, priors)
 
         weights = check_weights(sample_weight, n)
+        reweighted = np.ptp(weights) > 0
         # A row of no weight is as good as not there; replicas are of one group.
         sample = inputs.replicas(np.flatnonzero(weights > 0))
         groups = _groups(groups, n)[sample]
@@ -133,6 +137,13 @@ class Plan:
             roles = np.concatenate([roles, np.full(len(more), role, roles.dtype)])
 
         weigh = np.count_nonzero(roles == _boundary.NO_FOLD)
+        train = (roles == _boundary.TRAINING) | (roles > 0)
+        kept = prior_of_targets(
+            prior if isinstance(prior, Mapping) else priors or None,
+            target_names,
+            targets[train],
+            weights[train] if reweighted else None,
+        )
         levels = ["log noise level"] * (inputs.n_inputs - inputs.n_channels)
         settings["ranges"] = ranges
         planned = inputs.plan(sample, targets, weights, roles, settings)
@@ -162,6 +173,7 @@ class Plan:
                 for numbers, kind in zip(planned.others, kinds[1:], strict=True)
             ],
             n_pilots(settings["n_members"], len(sample)),
+            kept,
         )
 
     def kinds(self) -> list[Plan]:

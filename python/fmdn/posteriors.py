@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .priors import Prior
+from .stored_prior import part_of, together
 from .tables import Table
+
+TABLE = "<quantiles"  # how a table's name begins
 
 
 class Posteriors(Mapping):
@@ -18,11 +20,12 @@ class Posteriors(Mapping):
     Attributes
     ----------
     prior : Prior or None
+        What was given, and what the posteriors know of other targets.
     """
 
     def __init__(self, mixtures, prior=None):
         self._mixtures = mixtures
-        self.prior = prior
+        self.prior = together(prior, [one.prior for one in mixtures.values()])
 
     def __getitem__(self, key):
         """Return the posterior of a target."""
@@ -67,13 +70,13 @@ class Posteriors(Mapping):
         """
         table = Summary()
         for name, mixture in self.marginals().items():
-            prior = prior_of(self.prior, (name,))
-            unit = prior.units[0] if prior else ""
+            prior = part_of(self.prior, (name,))
+            unit, shown = (prior.units[0], repr(prior[name])) if prior else ("", "")
             low, high = mixture.interval(confidence)
             gain = mixture.information_gain(prior[name]) if prior else np.nan
             columns = np.broadcast_arrays(mixture.median(), low, high, gain)
             for i, values in enumerate(zip(*map(np.ravel, columns), strict=True)):
-                table.append(SummaryRow(name, unit, i, *map(float, values)))
+                table.append(SummaryRow(name, unit, i, *map(float, values), shown))
         return table
 
     def plot(self, **options):
@@ -87,7 +90,7 @@ class Posteriors(Mapping):
 
 
 class SummaryRow(NamedTuple):
-    """One line of a summary; `gain` is the information gain in nats."""
+    """One line of a summary; `gain` is the information over `prior`, in nats."""
 
     target: str
     unit: str
@@ -96,6 +99,7 @@ class SummaryRow(NamedTuple):
     low: float
     high: float
     gain: float
+    prior: str = ""
 
 
 class Summary(Table):
@@ -112,12 +116,15 @@ class Summary(Table):
             digits = int(np.clip(2 - np.floor(np.log10(spread)), 0, 12))
             numbers = [f"{x:.{digits}f}" for x in (row.median, row.low, row.high)]
             gain = "" if np.isnan(row.gain) else f"{row.gain:.2f} nat"
+            gain += "*" * row.prior.startswith(TABLE)
             number = [str(row.observation)] * several
             yield [row.target, row.unit, *number, *numbers, gain]
 
+    def __str__(self):
+        """Return the table, and a note where priors are tables themselves."""
+        noted = any(row.prior.startswith(TABLE) for row in self)
+        return (
+            super().__str__() + "\n* over the quantiles of the training targets" * noted
+        )
 
-def prior_of(prior, names):
-    """Return the prior of these names alone, None where one of them has no prior."""
-    if prior is None or not all(name in prior for name in names):
-        return None
-    return Prior(**{name: prior[name] for name in names})
+    __repr__ = __str__

@@ -163,6 +163,7 @@ class Recalibrated:
     def __init__(self, posterior, recalibration):
         self._posterior, self._g = posterior, recalibration
         self._single, self.target_names = posterior._single, posterior.target_names
+        self.prior = posterior.prior
 
     def __len__(self) -> int:
         return len(self._posterior)
@@ -253,9 +254,9 @@ class Recalibrated:
         draws = np.array([_points(one, z) for one, z in pairs])
         return draws[0] if self._single else draws
 
-    def information_gain(self, prior) -> np.ndarray:
+    def information_gain(self, prior=None) -> np.ndarray:
         """KL(posterior || prior) in nats, within the prior's support."""
-        prior = prior[self.target_names[0]] if isinstance(prior, Mapping) else prior
+        prior = self._posterior._distribution(prior)
         x, weights = self._nodes()
         log_prior = prior.logpdf(x)
         inside = np.isfinite(log_prior)

@@ -5,11 +5,9 @@ It needs nothing else, neither scripts nor a network, and can be read on a telep
 
 from __future__ import annotations
 
-import argparse
 import base64
 import io
 import os
-import sys
 import warnings
 from collections.abc import Mapping
 from html import escape
@@ -52,7 +50,7 @@ def write_report(model, inputs, targets, path, prior=None):
     path : path
         Of the HTML file; written whole or not at all.
     prior : distribution or Prior, optional
-        Of the targets; by default that of an inversion, if it has one.
+        Of the targets; by default the one that the model knows.
 
     Returns
     -------
@@ -60,7 +58,7 @@ def write_report(model, inputs, targets, path, prior=None):
         What the report is about.
     """
     if prior is None:
-        prior = getattr(model, "prior", None)
+        prior = getattr(model, "prior", None)  # of an inversion
     posterior = model.posterior(inputs)
     if isinstance(posterior, Mapping):
         if not isinstance(targets, Mapping) and not hasattr(targets, "models"):
@@ -87,7 +85,7 @@ def write_report(model, inputs, targets, path, prior=None):
         "of that probability. Excess: coverage minus probability, mean over all "
         "probabilities; positive is cautious, negative overconfident. p: probability "
         "of deviations as large as these if all is right. Information gains are "
-        "KL(posterior || prior), in nats.</p>",
+        f"KL(posterior || prior), in nats.{escape(_priors(checks))}</p>",
         _likeness(model, inputs),
     ]
     for name, check in checks.items():
@@ -143,6 +141,17 @@ def _section(name: str, check: Calibration, committees: Mapping) -> list[str]:
     return parts
 
 
+def _priors(checks: Calibrations) -> str:
+    """Which priors the gains are over."""
+    priors = {
+        name: check._prior_of(name)
+        for check in checks.values()
+        for name in check.posterior.target_names
+    }
+    shown = [f"{name}: {one!r}" for name, one in priors.items() if one is not None]
+    return f" Priors are {'; '.join(shown)}." * bool(shown)
+
+
 def _describe(model: Any) -> str:
     committees = list(getattr(model, "committees_", {None: model}).values())
     members = sorted({len(one.weights_) for one in committees})
@@ -189,60 +198,3 @@ def _figure(figure: Any, title: str) -> str:
     plt.close(figure)
     text = base64.b64encode(image.getvalue()).decode()
     return f'<img alt="{escape(title)}" src="data:image/png;base64,{text}">'
-
-
-def read_rows(path, n_inputs: int, n_targets: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read a test set: inputs and targets.
-
-    Parameters
-    ----------
-    path : path
-        An .npz file with "inputs" and "targets", an .npy file, or a table of numbers
-        with blanks or commas; of the latter two the columns are inputs, then targets.
-    n_inputs, n_targets : int
-    """
-    path, width = Path(path), n_inputs + n_targets
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            missing = {"inputs", "targets"} - set(file.files)
-            if missing:
-                raise ValueError(f"{path}: there is no {' and no '.join(missing)}")
-            return file["inputs"], file["targets"].reshape(len(file["inputs"]), -1)
-    if path.suffix == ".npy":
-        rows = np.load(path, allow_pickle=False)
-    else:
-        text = path.read_text(encoding="utf-8").replace(",", " ")
-        rows = np.loadtxt(io.StringIO(text), ndmin=2)
-    if rows.ndim != 2 or rows.shape[1] != width:
-        raise ValueError(
-            f"{path}: expected {width} columns ({n_inputs} inputs, {n_targets} "
-            f"targets), got shape {rows.shape}"
-        )
-    return rows[:, :n_inputs], rows[:, n_inputs:]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write a report: ``python -m fmdn.report MODEL DATA``."""
-    from .inversion import load
-
-    parser = argparse.ArgumentParser(prog="fmdn report", description=main.__doc__)
-    parser.add_argument("model", help="a model file")
-    parser.add_argument("data", help=".npz, .npy or a table: inputs, then targets")
-    parser.add_argument("-o", "--output", default="report.html", help="the page")
-    given = parser.parse_args(arguments)
-    try:
-        model = load(given.model)
-        committees = list(getattr(model, "committees_", {None: model}).values())
-        n_targets = sum(one.n_targets_ for one in committees)
-        rows = read_rows(given.data, committees[0].n_features_in_, n_targets)
-        checks = write_report(model, *rows, given.output)
-    except (OSError, RuntimeError, ValueError, ImportError) as error:
-        print(f"fmdn report: {error}", file=sys.stderr)
-        return 2
-    print(checks.summary())
-    print(f"{given.output} written")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

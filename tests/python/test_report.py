@@ -3,6 +3,7 @@
 import base64
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from fmdn import (
     Inversion,
     Prior,
     Uniform,
+    cli,
     simulate,
     write_report,
 )
-from fmdn.report import main, read_rows
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 PRIOR = Prior(x=Uniform(0, 1, unit="km"), y=Uniform(0, 1), z=Uniform(0, 1))
 MIX = np.array([[1.0, 1, 0], [1, -1, 0], [0, 0, 1]])
@@ -90,35 +93,66 @@ def test_names_are_no_markup(apart, tmp_path):
     assert "&lt;b&gt;&amp;x" in text and Page(text).open == []
 
 
-def test_command(inversion, apart, tmp_path, capsys):
+@pytest.fixture
+def fmdn(monkeypatch, capsys):
+    """Run the command fmdn with some words: exit status, and what it printed."""
+
+    def run(*words):
+        monkeypatch.setattr("sys.argv", ["fmdn", *map(str, words)])
+        status = cli.main()
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def test_command(inversion, apart, tmp_path, fmdn):
+    pytest.importorskip("matplotlib")
     inputs, test = apart
     model, page = tmp_path / "m.mdn", tmp_path / "r.html"
     inversion.save(model)
     rows = np.column_stack([inputs, test.models])
-    np.savetxt(tmp_path / "d.txt", rows)
     np.savetxt(tmp_path / "d.csv", rows, delimiter=",")
-    np.save(tmp_path / "d.npy", rows)
     np.savez(tmp_path / "d.npz", inputs=inputs, targets=test.models)
-    for name in ("d.txt", "d.csv", "d.npy", "d.npz"):
-        found = read_rows(tmp_path / name, 3, 3)
-        np.testing.assert_allclose(np.hstack(found), rows, rtol=1e-15)
-    assert main([str(model), str(tmp_path / "d.csv"), "-o", str(page)]) == 0
-    out = capsys.readouterr().out
-    assert "y, z" in out and "verdict" in out
-    assert "y, z" in page.read_text()
+    pages = []
+    for data in ("d.csv", "d.npz"):
+        status, out, err = fmdn("report", model, tmp_path / data, "-o", page)
+        assert status == 0 and "y, z" in out and "verdict" in out
+        assert "gain (nat)" in out  # the model holds its prior
+        assert err == f"fmdn report: {page} written\n"
+        pages.append(page.read_text())
+    assert pages[0] == pages[1] and "y, z" in pages[0]
 
 
-def test_refusals(inversion, apart, tmp_path, capsys):
+def test_refusals(inversion, apart, tmp_path, fmdn):
     inputs, test = apart
-    with pytest.raises(ValueError, match=r"shape \(320, 3\), columns x, y, z"):
-        write_report(inversion, inputs, test.models[:, :2], tmp_path / "r.html")
-    np.savetxt(tmp_path / "d.txt", inputs)
-    with pytest.raises(ValueError, match="expected 6 columns .3 inputs, 3 targets"):
-        read_rows(tmp_path / "d.txt", 3, 3)
-    np.savez(tmp_path / "d.npz", inputs=inputs)
-    with pytest.raises(ValueError, match="there is no targets"):
-        read_rows(tmp_path / "d.npz", 3, 3)
     page = tmp_path / "r.html"
-    assert main([str(tmp_path / "no.mdn"), "d.txt", "-o", str(page)]) == 2
-    assert "no.mdn" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"shape \(320, 3\), columns x, y, z"):
+        write_report(inversion, inputs, test.models[:, :2], page)
+    inversion.save(tmp_path / "m.mdn")
+    np.savetxt(tmp_path / "d.txt", inputs)
+    np.savez(tmp_path / "d.npz", inputs=inputs)
+    (tmp_path / "bad.mdn").write_bytes((tmp_path / "m.mdn").read_bytes()[:-100])
+    for model, data, why in (
+        ("m.mdn", "d.txt", "expected 6 numbers (3 inputs, then x, y, z), found 3"),
+        ("m.mdn", "d.npz", "there is no array 'targets'"),
+        ("bad.mdn", "d.txt", "bad.mdn"),
+        ("no.mdn", "d.txt", "no.mdn"),
+    ):
+        words = tmp_path / model, tmp_path / data, "-o", page
+        status, out, err = fmdn("report", *words)
+        assert (status, out) == (2, "") and why in err
+        assert err.startswith("fmdn report: ")
     assert not page.exists()
+
+
+def test_the_manual_tells_of_each_command_and_option(fmdn, capsys):
+    manual = (DOCS / "man" / "fmdn.1").read_text()
+    manual = re.sub(r"\\f[A-Z]", " ", manual).replace("\\", "")
+    for name in ("train", "apply", "info", "report"):
+        assert re.search(rf"^\.B fmdn {name}$", manual, re.M), name
+    with pytest.raises(SystemExit):
+        fmdn("report", "--help")
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    assert (
+        options == set(re.findall(r"--[a-z-]+", manual)) == {"--help", "--output-file"}
+    )
