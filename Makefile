@@ -31,6 +31,9 @@ test: $(VENV)/.with-test build/debug/build.ninja ## every test, on samples of mo
 test-long: ## the same tests on ten times the samples
 	@FMDN_TEST_SCALE=10 $(MAKE) --no-print-directory test
 
+gallery: install ## every example in full, its figure and page, docs/gallery.md
+	@$(INSIDE) python scripts/gallery.py
+
 bench: $(VENV)/.with-bench ## speed, beside JAX and PyTorch
 	@$(INSIDE) meson compile -C build/release speed_kernels speed_posterior
 	@$(INSIDE) python benchmarks/speed.py
@@ -74,5 +77,5 @@ $(VENV)/.with-%: $(VENV)/.tools $(SOURCES)
 build/debug/build.ninja: $(VENV)/.tools
 	@$(INSIDE) meson setup build/debug --werror -Dbuildtype=debug
 
-.PHONY: help install demo test test-long bench lint format install-native clean
+.PHONY: help install demo test test-long gallery bench lint format install-native clean
 .DELETE_ON_ERROR:

@@ -28,6 +28,24 @@ if TYPE_CHECKING:
     from .noise import RecordedNoise as RecordedNoise
     from .noise import ScaledNoise as ScaledNoise
     from .parameter import Parameter as Parameter
+    from .plots import plot_posterior as plot_posterior
+    from .plots import plot_posteriors as plot_posteriors
+    from .plots_calibration import plot_calibration as plot_calibration
+    from .plots_calibration import plot_calibrations as plot_calibrations
+    from .plots_calibration import plot_coverage as plot_coverage
+    from .plots_calibration import plot_pit as plot_pit
+    from .plots_calibration import plot_recalibration as plot_recalibration
+    from .plots_calibration import plot_score as plot_score
+    from .plots_calibration import plot_scores as plot_scores
+    from .plots_joint import plot_joint as plot_joint
+    from .plots_joint import plot_table as plot_table
+    from .plots_observation import plot_novelty as plot_novelty
+    from .plots_observation import plot_predictive as plot_predictive
+    from .plots_training import plot_history as plot_history
+    from .plots_training import plot_learning as plot_learning
+    from .plots_truth import plot_columns as plot_columns
+    from .plots_truth import plot_near_truth as plot_near_truth
+    from .plots_truth import plot_truth as plot_truth
     from .predictive import predictive_check as predictive_check
     from .priors import Prior as Prior
     from .program import Columns as Columns
@@ -70,6 +88,24 @@ _HOME = {
     "predictive_check": "predictive",
     "learning_curve": "learning",
     "write_report": "report",
+    "plot_posterior": "plots",
+    "plot_posteriors": "plots",
+    "plot_joint": "plots_joint",
+    "plot_table": "plots_joint",
+    "plot_truth": "plots_truth",
+    "plot_near_truth": "plots_truth",
+    "plot_columns": "plots_truth",
+    "plot_calibration": "plots_calibration",
+    "plot_calibrations": "plots_calibration",
+    "plot_pit": "plots_calibration",
+    "plot_coverage": "plots_calibration",
+    "plot_score": "plots_calibration",
+    "plot_scores": "plots_calibration",
+    "plot_recalibration": "plots_calibration",
+    "plot_novelty": "plots_observation",
+    "plot_predictive": "plots_observation",
+    "plot_history": "plots_training",
+    "plot_learning": "plots_training",
     "loss_gradient": "_boundary",
 }
 

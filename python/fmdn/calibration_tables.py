@@ -12,11 +12,15 @@ from .uniformity import format_p
 
 
 class CalibrationRow(NamedTuple):
-    """One quantity; `p` is that of its test, NaN where there is none."""
+    """One quantity, and what is expected if the posteriors are right.
+
+    `p` is that of its test, NaN where there is none.
+    """
 
     quantity: str
     value: float
     error: float
+    expected: float
     unit: str
     p: float
 
@@ -28,11 +32,12 @@ class CalibrationTable(Table):
 
     def cells(self):
         """Give the lines; numbers with the digits that their error leaves sense."""
-        yield "quantity", "value", "error", "unit", "p"
+        yield "quantity", "value", "error", "if right", "unit", "p"
         for row in self:
             p = "" if np.isnan(row.p) else format_p(row.p)
             value, error = format_estimate(row.value, row.error)
-            yield row.quantity, value, error, row.unit, p
+            expected, _ = format_estimate(row.expected, row.error)
+            yield row.quantity, value, error, expected, row.unit, p
 
 
 class Calibrations(Mapping):

@@ -28,7 +28,7 @@ class NoveltyWarning(UserWarning):
     """An observation is unlike anything in the training set."""
 
 
-def novelty(model, observed):
+def novelty(model, observed, *, stacklevel=2):
     """Say where observations lie in the cloud of a model's training inputs.
 
     Warns (`NoveltyWarning`) when one lies beyond 99.9 % of them.
@@ -37,20 +37,19 @@ def novelty(model, observed):
     ----------
     model : Committee, Inversion or TrainingCloud
     observed : array_like, shape (n_inputs,) or (n, n_inputs)
+    stacklevel : int
+        Of the warning: whose line it names.
 
     Returns
     -------
     Novelty
     """
-    cloud = model
-    if not isinstance(model, TrainingCloud):
-        committees = getattr(model, "committees_", {None: model}).values()
-        cloud = next((getattr(one, "cloud_", None) for one in committees), None)
-        if cloud is None:
-            raise ValueError(
-                f"{type(model).__name__} holds nothing of its training set; "
-                "TrainingCloud.of(inputs) makes it of yours"
-            )
+    cloud = model if isinstance(model, TrainingCloud) else cloud_of(model)
+    if cloud is None:
+        raise ValueError(
+            f"{type(model).__name__} holds nothing of its training set; "
+            "TrainingCloud.of(inputs) makes it of yours"
+        )
     found = cloud.locate(observed)
     unlike = np.flatnonzero(found.unlike)
     if unlike.size:
@@ -62,9 +61,15 @@ def novelty(model, observed):
             f"({found.distance.max():.4g} %), rest ({found.rest.max():.4g} %) or a "
             f"channel's range; outermost channels: {worst}",
             NoveltyWarning,
-            stacklevel=2,
+            stacklevel=stacklevel,
         )
     return found
+
+
+def cloud_of(model) -> TrainingCloud | None:
+    """Give what a committee or an inversion remembers of its training set, or None."""
+    committees = getattr(model, "committees_", {None: model}).values()
+    return next((getattr(one, "cloud_", None) for one in committees), None)
 
 
 class ChannelRow(NamedTuple):
@@ -126,6 +131,12 @@ class Novelty:
             ChannelRow(self.names[j], float(self.channels[row[j], j]), int(row[j]))
             for j in order
         )
+
+    def plot(self, *, figure=None):
+        """Draw the percentiles: see `fmdn.plots_observation.plot_novelty`."""
+        from .plots_observation import plot_novelty
+
+        return plot_novelty(self, figure=figure)
 
 
 @dataclass(frozen=True, eq=False)

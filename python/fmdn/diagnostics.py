@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
 from . import scores, uniformity
+from .among_draws import compare
 from .calibration_tables import CalibrationRow, Calibrations, CalibrationTable
 from .checks import check_array, check_integer
-from .stored_prior import inside_tables
+from .scores import Estimate, Score, mean_of
 
 FEWEST = 20  # rows that a calibration can be judged by
 
@@ -78,29 +79,21 @@ def calibration(posterior, truths, prior=None, *, level=0.01, seed=0):
             f"calibration needs at least {FEWEST} observations, got {len(truths)}"
         )
     marginals = [posterior.marginal(name) for name in names]
+    truths = truths.copy()
+    for one, column in zip(marginals, truths.T, strict=True):
+        if getattr(one, "period", None) is not None:  # on the turn of the prior
+            low = one._ranges.low[0]
+            column[:] = low + np.mod(column - low, one.period)
     if len(names) == 1:
         posterior = marginals[0]  # without a target axis
     prior = getattr(posterior, "prior", None) if prior is None else prior
-    pairs = list(zip(names, marginals, truths.T, strict=True))
-    pit = {f"PIT {name}": one.cdf(t[:, np.newaxis])[:, 0] for name, one, t in pairs}
-    points = truths[:, np.newaxis] if len(names) > 1 else truths
-    return Calibration(
-        posterior,
-        truths,
-        prior,
-        level,
-        posterior.logpdf(points)[:, 0],
-        scores.log_prior(prior, names, inside_tables(prior, names, truths)),
-        np.column_stack([scores.crps(one, t) for _, one, t in pairs]),
-        pit | scores.ranks(posterior, truths, check_integer("seed", seed, 0)),
-    )
-
-
-class Estimate(NamedTuple):
-    """A mean over the test set and its standard error."""
-
-    value: float
-    error: float
+    pit = {
+        f"PIT {name}": one.cdf(truth[:, np.newaxis])[:, 0]
+        for name, one, truth in zip(names, marginals, truths.T, strict=True)
+    }
+    seed = check_integer("seed", seed, 0)
+    ranks, found = compare(posterior, truths, prior, seed)
+    return Calibration(posterior, truths, prior, level, found, pit | ranks)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -116,22 +109,19 @@ class Calibration:
     prior : distribution, Prior or None
     level : float
         Probability that posteriors which are right are called wrong.
-    log_density, log_prior : ndarray, shape (n,)
-        Of posterior and prior at the truths, in nats.
-    crps : ndarray, shape (n, n_targets)
-        Continuous ranked probability scores, in the targets' units.
+    scores : dict of str to Score
+        "loss", "gain" where the prior is known, and "CRPS", "P±" and "P+ - P-", of
+        several targets "CRPS name" and so on; each with what the posteriors promise.
     uniform : dict of str to ndarray, shape (n,)
         Numbers that are uniform if the posteriors are right: "PIT name" of each target,
-        "HPD", "TARP", and "name x name" of pairs of targets (see `fmdn.scores.ranks`).
+        "HPD", "TARP", and "name x name" of pairs of targets.
     """
 
     posterior: Any
     truths: np.ndarray
     prior: Any
     level: float
-    log_density: np.ndarray
-    log_prior: np.ndarray
-    crps: np.ndarray
+    scores: dict[str, Score]
     uniform: dict[str, np.ndarray]
 
     # --- What the data taught ---------------------------------------------------------
@@ -139,7 +129,7 @@ class Calibration:
     @property
     def loss(self) -> Estimate:
         """Mean of -log p(truth | data), nats."""
-        return _mean(-self.log_density)
+        return self.scores["loss"].mean
 
     @property
     def gain(self) -> Estimate:
@@ -148,13 +138,19 @@ class Calibration:
         Posteriors that are exact gain the mutual information of target and data; no
         others gain more.
         """
-        return _mean(self.log_density - self.log_prior)
+        known = "gain" in self.scores
+        return self.scores["gain"].mean if known else Estimate(np.nan, np.nan)
 
     @cached_property
     def information_gain(self) -> np.ndarray:
-        """KL(posterior || prior) of each observation, nats, shape (n,)."""
-        if self.prior is None:
+        """KL(posterior || prior) of each observation, nats, shape (n,).
+
+        Of several targets estimated from 500 draws.
+        """
+        if "gain" not in self.scores:
             raise ValueError("information gains need a prior: calibration(..., prior)")
+        if self.truths.shape[1] > 1:
+            return self.scores["gain"].expected
         return self.posterior.information_gain(self.prior)
 
     # --- Is it right? -----------------------------------------------------------------
@@ -166,7 +162,7 @@ class Calibration:
         Positive where the posteriors are cautious, negative where they are
         overconfident.
         """
-        return _mean(0.5 - self.uniform["HPD"])
+        return mean_of(0.5 - self.uniform["HPD"])
 
     @property
     def bias(self) -> dict[str, Estimate]:
@@ -174,7 +170,7 @@ class Calibration:
 
         The mean of the normal scores Phi^-1(PIT) for each target: 0 if calibrated.
         """
-        return {name: _mean(z) for name, z in self._normal_scores().items()}
+        return {name: mean_of(z) for name, z in self._normal_scores().items()}
 
     @property
     def spread(self) -> dict[str, Estimate]:
@@ -201,7 +197,7 @@ class Calibration:
             By default 5 % of the range of the prior, or of the truths without one.
         """
         if width is None:
-            width = 0.05 * np.ptp(self._range())
+            width = scores.near_width(self.distribution, self.truths)
         return scores.near_truth(self.posterior, self.truths[:, 0], width)
 
     @property
@@ -209,7 +205,7 @@ class Calibration:
         """Probabilities of deviations as large as those found, if all is right.
 
         Of PIT and pairs by the worst bin of a histogram, of HPD and TARP by the worst
-        level of coverage; see `fmdn.uniformity`.
+        level of coverage (see `fmdn.uniformity`), of scores by their means.
         """
         by_coverage = "HPD", "TARP"
         return {
@@ -217,7 +213,7 @@ class Calibration:
             if name in by_coverage
             else uniformity.histogram_test(u)
             for name, u in self.uniform.items()
-        }
+        } | {name: score.p_value for name, score in self.scores.items()}
 
     @property
     def p_value(self) -> float:
@@ -261,9 +257,7 @@ class Calibration:
             self,
             posterior=self.posterior[rows],
             truths=self.truths[rows],
-            log_density=self.log_density[rows],
-            log_prior=self.log_prior[rows],
-            crps=self.crps[rows],
+            scores={name: score[rows] for name, score in self.scores.items()},
             uniform={name: u[rows] for name, u in self.uniform.items()},
         )
         if "information_gain" in vars(self):
@@ -311,27 +305,26 @@ class Calibration:
         """Return a table of everything: a list of `CalibrationRow`s."""
         table = CalibrationTable()
 
-        def add(quantity, estimate, unit="", p=np.nan):
-            table.append(CalibrationRow(quantity, *map(float, estimate), unit, p))
+        def add(quantity, estimate, expected, unit="", p=np.nan):
+            numbers = map(float, (*estimate, expected))
+            table.append(CalibrationRow(quantity, *numbers, unit, p))
 
         names, p = self.posterior.target_names, self.p_values
-        of = {name: f" of {name}" if len(names) > 1 else "" for name in names}
-        add("loss", self.loss, "nat")
-        if np.isfinite(self.gain.value):
-            add("gain over the prior", self.gain, "nat")
-        for name, column in zip(names, self.crps.T, strict=True):
-            add(f"CRPS{of[name]}", _mean(column), self.unit(name))
+        for name, score in self.scores.items():
+            add(name, score.mean, score.promise, score.unit, p[name])
         for name in names:
-            add(f"bias{of[name]}", self.bias[name], "sd", p[f"PIT {name}"])
-            add(f"spread{of[name]}", self.spread[name])
+            of = f" of {name}" if len(names) > 1 else ""
+            add(f"bias{of}", self.bias[name], 0, "sd", p[f"PIT {name}"])
+            add(f"spread{of}", self.spread[name], 1)
         for confidence in (0.5, 0.9):
-            inside = self.uniform["HPD"] < confidence
-            add(f"coverage of {100 * confidence:.0f} %", _mean(100.0 * inside), "%")
+            inside = 100.0 * (self.uniform["HPD"] < confidence)
+            share = 100 * confidence
+            add(f"coverage of {share:.0f} %", mean_of(inside), share, "%")
         excess = Estimate(*(100 * x for x in self.excess_coverage))
-        add("excess coverage", excess, "%", p["HPD"])
-        rest = [name for name in p if name == "TARP" or " x " in name]
-        for name in rest:
-            add(f"mean rank, {name}", _mean(self.uniform[name]), "", p[name])
+        add("excess coverage", excess, 0, "%", p["HPD"])
+        for name, u in self.uniform.items():
+            if name == "TARP" or " x " in name:
+                add(f"mean rank, {name}", mean_of(u), 0.5, "", p[name])
         return table
 
     def plot(self):
@@ -349,14 +342,11 @@ class Calibration:
     @property
     def distribution(self) -> Any:
         """Prior of the one target, or of the first one; None if it is not known."""
-        return self._prior_of(self.posterior.target_names[0])
+        return scores.prior_of(self.prior, self.posterior.target_names[0])
 
     def unit(self, name: str) -> str:
         """Unit of a target, as far as the prior knows."""
-        return getattr(self._prior_of(name), "unit", "")
-
-    def _prior_of(self, name: str) -> Any:
-        return self.prior.get(name) if isinstance(self.prior, Mapping) else self.prior
+        return getattr(scores.prior_of(self.prior, name), "unit", "")
 
     def _normal_scores(self) -> dict[str, np.ndarray]:
         pit = {k[4:]: u for k, u in self.uniform.items() if k.startswith("PIT ")}
@@ -369,19 +359,6 @@ class Calibration:
         if name not in names:
             raise KeyError(f"no target {name!r}; there is {names}, and 'gain'")
         return self.posterior.marginal(name).mean()
-
-    def _range(self) -> np.ndarray:
-        """Ends of the one target's prior."""
-        prior = self.distribution
-        if prior is None:
-            return np.array([self.truths.min(), self.truths.max()])
-        ends = np.array(prior.support(), float)
-        return np.where(np.isfinite(ends), ends, prior.ppf(np.array([0.005, 0.995])))
-
-
-def _mean(values: np.ndarray) -> Estimate:
-    n = len(values)
-    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(n)))
 
 
 def _known(prior: Any, names: tuple[str, ...]) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from . import _boundary, _boundary_file
 from ._boundary import Training
 from .checks import check_rows
+from .cloud import cloud_of, novelty
 from .committee import Committee
 from .fitting import report_failures, train, train_together
 from .inputs import Treatment
@@ -196,12 +197,24 @@ class Inversion:
         return Posteriors(mixtures, self.prior)
 
     def summary(self, observed, confidence=0.9):
-        """Give a table of the posteriors: see `Posteriors.summary`."""
+        """Give a table of the posteriors: see `Posteriors.summary`.
+
+        Warns when an observation is unlike the training set: see `novelty`.
+        """
+        self._look_at(observed)
         return self.posterior(observed).summary(confidence)
 
     def plot(self, observed, **options):
-        """Draw the posteriors of one observation: see `Posteriors.plot`."""
+        """Draw the posteriors of one observation: see `Posteriors.plot`.
+
+        Warns when it is unlike the training set: see `novelty`.
+        """
+        self._look_at(observed)
         return self.posterior(observed).plot(**options)
+
+    def _look_at(self, observed):
+        if cloud_of(self) is not None:
+            novelty(self, observed, stacklevel=4)
 
     def save(self, path):
         """Write all committees to one model file, which `load` reads."""

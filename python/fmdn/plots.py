@@ -13,7 +13,15 @@ PRIOR = "0.35"
 
 
 def plot_posterior(
-    mixture, prior=None, *, truth=None, members=True, name=None, unit=None, ax=None
+    mixture,
+    prior=None,
+    *,
+    truth=None,
+    members=True,
+    reference=None,
+    name=None,
+    unit=None,
+    ax=None,
 ):
     """Draw the posterior of one target for one observation.
 
@@ -28,6 +36,8 @@ def plot_posterior(
         Marked by a line and a triangle.
     members : bool
         Whether to draw each member's own posterior as a thin line.
+    reference : (values, weights), optional
+        Of another solver, shape (n,) each; drawn as a histogram.
     name, unit : str, optional
         For the axes; by default what the mixture and the prior know.
     ax : matplotlib.axes.Axes, optional
@@ -63,6 +73,8 @@ def plot_posterior(
     ax.plot(x, density, color=POSTERIOR, lw=2.2, label="posterior")
     if truth is not None and period is not None:
         truth = x[0] + (truth - x[0]) % period
+    if reference is not None:
+        _plot_reference(ax, *reference, x, period)
     if prior is not None:
         before = _density(prior, x, period)
         ax.plot(x, before, color=PRIOR, lw=1.4, ls=(0, (5, 3)), label="prior")
@@ -86,7 +98,9 @@ def plot_posterior(
     return ax
 
 
-def plot_posteriors(mixtures, prior=None, *, truth=None, units=None, members=True):
+def plot_posteriors(
+    mixtures, prior=None, *, truth=None, units=None, members=True, reference=None
+):
     """Draw the posteriors of several targets, one panel each, for one observation.
 
     Parameters
@@ -98,6 +112,8 @@ def plot_posteriors(mixtures, prior=None, *, truth=None, units=None, members=Tru
     units : mapping of str to str, optional
         Where they are not those of the prior.
     members : bool
+    reference : Reference, optional
+        Of another solver: see `fmdn.reference`.
 
     Returns
     -------
@@ -114,6 +130,7 @@ def plot_posteriors(mixtures, prior=None, *, truth=None, units=None, members=Tru
             prior.get(name),
             truth=truth.get(name),
             members=members,
+            reference=_of_reference(reference, name),
             name=name,
             unit=units.get(name),
             ax=ax,
@@ -127,6 +144,30 @@ def plot_posteriors(mixtures, prior=None, *, truth=None, units=None, members=Tru
         handles.values(), handles, loc="outside upper center", ncols=4, frameon=False
     )
     return figure
+
+
+def _of_reference(reference, name):
+    """Return values and weights, None for a target that the reference does not know."""
+    if reference is None or name not in reference.names:
+        return None
+    return reference[name], reference.weights
+
+
+def _plot_reference(ax, values, weights, x, period):
+    """Draw a weighted histogram, as fine as the number of its samples allows."""
+    values = np.asarray(values, float)
+    if period is not None:
+        values = x[0] + np.mod(values - x[0], period)
+    order = np.argsort(values)
+    held = np.cumsum(weights[order]) / np.sum(weights)
+    low, q1, q3, high = np.interp([0.001, 0.25, 0.75, 0.999], held, values[order])
+    size = np.sum(weights) ** 2 / np.sum(np.square(weights))
+    width = 2 * max(q3 - q1, 1e-9 * (high - low)) / np.cbrt(size)
+    n_bins = int(np.clip((high - low) / width, 10, 60))  # Freedman and Diaconis 1981
+    density, edges = np.histogram(
+        values, n_bins, range=(low, high), weights=weights, density=True
+    )
+    ax.stairs(density, edges, color="black", lw=1, label="reference")
 
 
 def _grid(mixture, prior, truth):

@@ -7,20 +7,20 @@ import numpy as np
 from .plots import POSTERIOR, PRIOR, plot_posterior
 
 SHARES = (0.954, 0.683)  # probability inside: two and one sigma
-N_DRAWS = 4000
+N_CELLS = 160  # of an image of two targets, each way
 
 
 def plot_joint(posterior, prior=None, *, truth=None, units=None):
     """Draw marginals and pairs of a joint posterior of one observation.
 
-    Contours hold 68.3 and 95.4 % of the probability of a pair.
+    Contours hold 68.3 and 95.4 % of the probability of a pair, 1 and 2 sigma; the axes
+    show where the posterior is, within the prior.
 
     Parameters
     ----------
     posterior : Mixture
         Of several targets and one observation.
     prior : Prior, optional
-        Its supports set the axes.
     truth : mapping of str to float, optional
     units : mapping of str to str, optional
         Where they are not those of the prior.
@@ -38,42 +38,40 @@ def plot_joint(posterior, prior=None, *, truth=None, units=None):
             f"plot_joint needs several targets and one observation, not {posterior!r}"
         )
     prior, truth, units = prior or {}, truth or {}, units or {}
-    draws = posterior.sample(N_DRAWS)
     size = 1.9 * c + 1.2
     figure, axes = plt.subplots(c, c, figsize=(size, size), layout="constrained")
+    windows = []
     for i, name in enumerate(names):
         ax = axes[i, i]
-        one, of_prior = posterior.marginal(name), prior.get(name)
+        one, of_prior, at = posterior.marginal(name), prior.get(name), truth.get(name)
+        if at is not None and one.period is not None:
+            at = one.support()[0] + np.mod(at - one.support()[0], one.period)
+        windows.append((_window(one, at), at))
         unit = units.get(name, getattr(of_prior, "unit", ""))
         label = f"{name} ({unit})" if unit else name
-        plot_posterior(
-            one, of_prior, truth=truth.get(name), members=False, unit=unit, ax=ax
-        )
+        plot_posterior(one, of_prior, truth=at, members=False, unit=unit, ax=ax)
         ax.set_title("")
-        ax.set(xlim=_ends(one, of_prior), ylabel="", yticks=[])
+        ax.set(xlim=windows[i][0], xlabel="", ylabel="", yticks=[])
         ax.spines["left"].set_visible(False)
-        for j in range(i + 1, c):
-            axes[j, i].set_xlim(ax.get_xlim())
-        for j in range(i):
-            axes[i, j].set_ylim(ax.get_xlim())
-        ax.set_xlabel("")
         axes[-1, i].set_xlabel(label)
         if i:
             axes[i, 0].set_ylabel(label)
     for i, j in combinations(range(c), 2):
         axes[i, j].remove()
         ax = axes[j, i]
-        _plot_pair(ax, posterior, draws, i, j)
-        if i:
-            ax.tick_params(labelleft=False)
-        if j < c - 1:
-            ax.tick_params(labelbottom=False)
-        at = truth.get(names[i]), truth.get(names[j])
-        if None not in at:
-            ax.plot(*at, marker="^", ms=7, color="black", mec="white")
+        (across, x), (up, y) = windows[i], windows[j]
+        ax.set(xlim=across, ylim=up)
+        _plot_pair(ax, posterior, i, j)
+        if None not in (x, y):
+            ax.plot(x, y, marker="^", ms=7, color="black", mec="white")
         ax.spines[["top", "right"]].set_visible(False)
-    for i in range(c - 1):
-        axes[i, i].tick_params(labelbottom=False)
+        ax.tick_params(labelleft=i == 0, labelbottom=j == c - 1)
+    for i, ax in enumerate(np.diag(axes)):
+        ax.tick_params(labelbottom=i == c - 1)
+    for ax in axes[-1]:
+        ax.locator_params(axis="x", nbins=5)
+    for ax in axes[1:, 0]:
+        ax.locator_params(axis="y", nbins=5)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     for share, style in zip(SHARES[::-1], ("-", "--"), strict=True):
         handles.append(plt.Line2D([], [], color=POSTERIOR, ls=style))
@@ -146,41 +144,55 @@ def plot_table(posteriors, *, confidence=0.9, truth=None):
     return figure
 
 
-def _plot_pair(ax, posterior, draws, i, j):
-    """Contours of the densest regions of two targets."""
-    x, y = draws[:, i], draws[:, j]
-    if posterior.n_targets == 2:
-        density = posterior.pdf
-    else:  # no closed form for two of several in general: a smooth of the draws
-        from scipy.stats import gaussian_kde
-
-        smooth = gaussian_kde(np.stack([x, y]))
-
-        def density(points):
-            return smooth(points.reshape(-1, 2).T).reshape(points.shape[:-1])
-
-    grids = [np.linspace(*_padded(one), 161) for one in (x, y)]
-    image = density(np.stack(np.meshgrid(*grids), axis=-1))
+def _plot_pair(ax, posterior, i, j):
+    """Contours of the densest regions of two targets, over the axes as they are."""
+    edges = [np.linspace(*ends, N_CELLS + 1) for ends in (ax.get_xlim(), ax.get_ylim())]
+    cells = [(one[1:] + one[:-1]) / 2 for one in edges]
+    image = _pair(posterior, i, j).pdf(np.stack(np.meshgrid(*cells), axis=-1))
     order = np.sort(image, axis=None)[::-1]
     held = order.cumsum() / order.sum()
     levels = [order[np.searchsorted(held, share)] for share in SHARES]
-    ax.contourf(*grids, image, [*levels, np.inf], colors=[POSTERIOR] * 2, alpha=0.2)
+    ax.contourf(*cells, image, [*levels, np.inf], colors=[POSTERIOR] * 2, alpha=0.2)
     ax.contour(
-        *grids, image, levels, colors=POSTERIOR, linestyles=["--", "-"], linewidths=1.4
+        *cells, image, levels, colors=POSTERIOR, linestyles=["--", "-"], linewidths=1.4
     )
 
 
-def _padded(values):
-    low, high = values.min(), values.max()
-    margin = 0.1 * (high - low)
-    return low - margin, high + margin
+def _pair(posterior, i, j):
+    """Posterior of two of the targets."""
+    at = [i, j]
+    covariances = posterior._covariances()[..., at, :][..., at]
+    return posterior._like(
+        posterior._weights,
+        posterior._means[..., at],
+        np.linalg.cholesky(np.linalg.inv(covariances)),
+        target_names=[posterior.target_names[k] for k in at],
+        one_target_axis=False,
+        ranges=posterior._ranges.of(at),
+    )
+
+
+def _window(one, truth):
+    """Ends of an axis that shows the posterior and the truth, within the support."""
+    low, high = one.interval(0.9995)
+    first, last = one.support()
+    if truth is not None:
+        if one.period is not None:
+            truth = first + np.mod(truth - first, one.period)
+        low, high = min(low, truth), max(high, truth)
+    margin = 0.08 * (high - low)
+    return max(low - margin, first), min(high + margin, last)
 
 
 def _ends(mixture, prior):
     """Ends of an axis: the prior's support, else where nearly all of both is."""
+    if mixture.period is not None:
+        low = (mixture if prior is None else prior).support()[0]
+        return low, low + mixture.period
     low, high = mixture.interval(0.999)
     if prior is None:
-        return _padded(np.array([low, high]))
+        margin = 0.1 * (high - low)
+        return low - margin, high + margin
     support = np.array(prior.support(), float)
     wide = np.array(prior.ppf(np.array([0.005, 0.995])))
     ends = np.where(np.isfinite(support), support, wide)

@@ -48,12 +48,14 @@ def plot_history(committee, *, ax=None):
 
 
 def plot_learning(table, *, ax=None):
-    """Draw loss on the test set, or gain, against the number of prior samples.
+    """Draw gain and loss on the test set against the number of prior samples.
+
+    One curve serves both: their sum is the loss of the prior.
 
     Parameters
     ----------
     table : LearningTable
-        Of `fmdn.learning_curve`.
+        Of `fmdn.learning_curve`; without gains only losses are drawn.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -64,22 +66,18 @@ def plot_learning(table, *, ax=None):
     known = not np.isnan(table[0].gain)
     sizes = [row.n_samples for row in table]
     values = [row.gain if known else row.loss for row in table]
-    ax.errorbar(
-        sizes,
-        values,
-        [row.error for row in table],
-        color=POSTERIOR,
-        marker="o",
-        ms=4,
-        capsize=3,
-    )
+    errors = [row.error for row in table]
+    ax.errorbar(sizes, values, errors, color=POSTERIOR, marker="o", ms=4, capsize=3)
     ax.set_xscale("log")
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes], minor=False)
     ax.set_xticks([], minor=True)
     ax.set_xlabel("prior samples")
-    what = "gain over the prior" if known else "loss"
-    ax.set_ylabel(f"mean {what} on the test set (nat)")
+    ax.set_ylabel(f"mean {'gain over the prior' if known else 'loss'} (nat)")
     ax.spines[["top", "right"]].set_visible(False)
+    if known:
+        of_prior = table[0].gain + table[0].loss
+        turned = (lambda x: of_prior - x,) * 2
+        ax.secondary_yaxis("right", functions=turned).set_ylabel("mean loss (nat)")
     return ax
 
 

@@ -134,11 +134,7 @@ def plot_columns(posterior, at, *, label, truth=None, prior=None, name=None, ax=
         )
     ax = ax or _new_axes(5.6, 4.2)
     posterior = posterior.marginal(posterior.target_names[0])
-    low, high = posterior.interval(0.998)
-    ends = np.array([low.min(), high.max()])
-    if prior is not None:
-        support = np.array(prior.support(), float)
-        ends = np.where(np.isfinite(support), support, ends)
+    ends = _ends(posterior, prior)
     rows = np.linspace(*ends, 401)
     density = np.asarray(posterior.pdf((rows[1:] + rows[:-1]) / 2))
     places = np.unique(at)
@@ -148,8 +144,8 @@ def plot_columns(posterior, at, *, label, truth=None, prior=None, name=None, ax=
     else:
         middles = (places[1:] + places[:-1]) / 2
         half = np.diff(places)[[0, -1]] / 2 if len(places) > 1 else np.array([0.5, 0.5])
-        ends = places[[0, -1]] + half * [-1, 1]
-        edges = np.concatenate([ends[:1], middles, ends[1:]])
+        first, last = places[[0, -1]] + half * [-1, 1]
+        edges = np.concatenate([[first], middles, [last]])
         column = np.searchsorted(places, at)
     image = np.full((400, len(edges) - 1), np.nan)
     for k in np.unique(column):
@@ -162,6 +158,8 @@ def plot_columns(posterior, at, *, label, truth=None, prior=None, name=None, ax=
     if truth is not None:
         order = np.argsort(at)
         line = np.broadcast_to(truth, at.shape)[order]
+        if posterior.period is not None:
+            line = ends[0] + np.mod(line - ends[0], posterior.period)
         ax.plot(at[order], line, color="white", lw=2.4)
         ax.plot(at[order], line, color="black", lw=1.1, ls=DASHES[1], label="truth")
         ax.legend(frameon=False, fontsize="small", loc="upper left")
@@ -170,6 +168,20 @@ def plot_columns(posterior, at, *, label, truth=None, prior=None, name=None, ax=
     ax.set_xlabel(label)
     ax.set_ylabel(name)
     return ax
+
+
+def _ends(posterior, prior):
+    """Ends of the target's axis: the prior's, or nearly all of the posteriors."""
+    if posterior.period is not None:
+        support = (posterior if prior is None else prior).support()
+        low = np.min(support[0])
+        return np.array([low, low + posterior.period])
+    low, high = posterior.interval(0.998)
+    ends = np.array([low.min(), high.max()])
+    if prior is None:
+        return ends
+    support = np.array(prior.support(), float)
+    return np.where(np.isfinite(support), support, ends)
 
 
 def _require_one_target(check, what):

@@ -50,7 +50,9 @@ def predictive_check(models, forward, noise, observed, *, vectorised=False, seed
         for one in (observed, noisy)
     )
     return PredictiveCheck(
+        observed,
         data,
+        noisy,
         100 * (noisy < observed).mean(axis=0),
         float(misfit.mean() / max(1, used.sum())),
         float((np.sum(expected >= misfit) + 1) / (len(models) + 1)),
@@ -63,8 +65,9 @@ class PredictiveCheck:
 
     Attributes
     ----------
-    data : ndarray, shape (n, n_data)
-        Predictions, without noise.
+    observed : ndarray, shape (n_data,)
+    data, noisy : ndarray, shape (n, n_data)
+        Predictions without and with noise.
     percentiles : ndarray, shape (n_data,)
         Of the observed data among the noisy predictions.
     chi2 : float
@@ -76,7 +79,15 @@ class PredictiveCheck:
         not explain the observation.
     """
 
+    observed: np.ndarray
     data: np.ndarray
+    noisy: np.ndarray
     percentiles: np.ndarray
     chi2: float
     p_value: float
+
+    def plot(self, **options):
+        """Draw it: see `fmdn.plots_observation.plot_predictive`."""
+        from .plots_observation import plot_predictive
+
+        return plot_predictive(self, **options)

@@ -108,6 +108,12 @@ class Recalibration:
         posterior._require_one_target("recalibration")
         return Recalibrated(_without_axis(posterior), self)
 
+    def plot(self, *, ax=None):
+        """Draw the map: see `fmdn.plots_calibration.plot_recalibration`."""
+        from .plots_calibration import plot_recalibration
+
+        return plot_recalibration(self, ax=ax)
+
     def __repr__(self) -> str:
         """Return the knots, shortly."""
         pairs = zip(self.scores, self.normal, strict=True)

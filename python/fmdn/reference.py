@@ -94,6 +94,26 @@ class Reference:
             table.append(ComparedRow(name, mean, sd, found_mean, found_sd, *difference))
         return table
 
+    def plot(self, posteriors, prior=None, **options):
+        """Draw this reference as histograms over posteriors of the same observation.
+
+        Parameters
+        ----------
+        posteriors : mapping of str to Mixture
+            As for `compare`.
+        prior, **options
+            As for `fmdn.plots.plot_posteriors`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from .plots import plot_posteriors
+
+        of_all = getattr(posteriors, "marginals", lambda: posteriors)()
+        known = {name: one for name, one in of_all.items() if name in self.names}
+        return plot_posteriors(known, prior, reference=self, **options)
+
 
 class ComparedRow(NamedTuple):
     """One target: by the reference, by the networks, and how they differ."""

@@ -3,14 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
 
-N_DRAWS = 500  # ranks are uniform among any number, if the posterior is right
+from .stored_prior import inside_tables
+
+NEGLIGIBLE = 1e-6  # part of a score
 _BLOCK = 2_000_000  # numbers at a time
+
+
+class Estimate(NamedTuple):
+    """A mean over the test set and its standard error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """A score at the truths, and what the posteriors promise of it.
+
+    If posteriors are right, nobody can tell the truth from a draw: the score's mean at
+    the truths is that at draws from the posteriors.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n,)
+        At the truths.
+    expected, sd : ndarray, shape (n,)
+        Mean and standard deviation of the score at draws from each posterior.
+    unit : str
+    """
+
+    values: np.ndarray
+    expected: np.ndarray
+    sd: np.ndarray
+    unit: str = ""
+
+    def __getitem__(self, rows: Any) -> Score:
+        """Return that of some rows."""
+        return Score(self.values[rows], self.expected[rows], self.sd[rows], self.unit)
+
+    @property
+    def mean(self) -> Estimate:
+        """Of the score at the truths."""
+        return mean_of(self.values)
+
+    @property
+    def promise(self) -> float:
+        """What the mean should be."""
+        return float(self.expected.mean())
+
+    @property
+    def p_value(self) -> float:
+        """Probability of a mean as far from the promise, if the posteriors are right.
+
+        The score's variance is that at the draws, so that rare events do not deceive.
+        """
+        if not np.isfinite(self.values).all():
+            return 0.0
+        off = abs(self.mean.value - self.promise)
+        if off <= NEGLIGIBLE * np.abs(self.expected).mean():
+            return 1.0
+        error = np.sqrt((self.sd**2).sum()) / len(self.sd)
+        return float(2 * ndtr(-off / error)) if error > 0 else 0.0
+
+
+def mean_of(values: np.ndarray) -> Estimate:
+    """Mean and standard error of independent values."""
+    n = len(values)
+    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(n)))
 
 
 def crps(posterior: Any, truths: np.ndarray) -> np.ndarray:
@@ -41,7 +106,7 @@ def crps(posterior: Any, truths: np.ndarray) -> np.ndarray:
     weights = posterior.weights
     sds = np.sqrt(posterior.covariances.reshape(means.shape))
     scores = np.empty(len(truths))
-    for rows in _blocks(len(truths), means.shape[1] ** 2):
+    for rows in blocks(len(truths), means.shape[1] ** 2):
         w, m, s = weights[rows], means[rows], sds[rows]
         pairs = _mean_distance(
             m[:, :, np.newaxis] - m[:, np.newaxis],
@@ -75,7 +140,7 @@ def _between(knots: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _crps_by_quadrature(posterior: Any, truths: np.ndarray) -> np.ndarray:
     """To about four digits: Gauss-Legendre between 133 quantiles."""
     scores = np.empty(len(truths))
-    for rows in _blocks(len(truths), len(_NODES) * len(_LEVELS)):
+    for rows in blocks(len(truths), len(_NODES) * len(_LEVELS)):
         truth = truths[rows, np.newaxis]
         knots = posterior[rows].quantile(_LEVELS)
         x, weights = _between(np.sort(np.concatenate([knots, truth], axis=1), axis=1))
@@ -96,7 +161,7 @@ def _circular_crps(
     """
     half = period / 2
     scores = np.empty(len(truths))
-    for rows in _blocks(len(truths), 2 * len(_NODES) * len(_LEVELS)):
+    for rows in blocks(len(truths), 2 * len(_NODES) * len(_LEVELS)):
         part, truth = posterior[rows], truths[rows, np.newaxis]
         # half circles begin or end at a quantile, or at the truth
         knots = part.quantile(_LEVELS) - (truth - half)
@@ -121,17 +186,32 @@ def near_truth(
     ----------
     posterior : Mixture
         Of one target and n observations.
-    truths : ndarray, shape (n,)
+    truths : ndarray, shape (n,) or (n, m)
     width : float
         There 5 % of the prior's range, so that the prior itself has 0.05 on each side.
 
     Returns
     -------
-    (ndarray, ndarray), shapes (n,)
+    (ndarray, ndarray), each shaped like the truths
     """
-    truth = np.asarray(truths)[:, np.newaxis]
-    above = posterior.prob(truth, truth + width)[:, 0]
-    return above, posterior.prob(truth - width, truth)[:, 0]
+    truths = np.asarray(truths)
+    at = truths.reshape(len(truths), -1)
+    above = posterior.prob(at, at + width).reshape(truths.shape)
+    return above, posterior.prob(at - width, at).reshape(truths.shape)
+
+
+def near_width(prior: Any, truths: np.ndarray) -> float:
+    """5 % of the range of a target's prior, or of the truths without one."""
+    if prior is None:
+        return 0.05 * float(np.ptp(truths))
+    ends = np.array(prior.support(), float)
+    wide = np.asarray(prior.ppf(np.array([0.005, 0.995])))
+    return 0.05 * float(np.ptp(np.where(np.isfinite(ends), ends, wide)))
+
+
+def prior_of(prior: Any, name: str) -> Any:
+    """Prior of one of the targets; None if it is not known."""
+    return prior.get(name) if isinstance(prior, Mapping) else prior
 
 
 def log_prior(prior: Any, names: list[str], truths: np.ndarray) -> np.ndarray:
@@ -139,6 +219,7 @@ def log_prior(prior: Any, names: list[str], truths: np.ndarray) -> np.ndarray:
     unknown = np.full(len(truths), np.nan)
     if prior is None:
         return unknown
+    truths = inside_tables(prior, names, truths)
     if not isinstance(prior, Mapping):
         if len(names) > 1:
             raise TypeError(f"the prior of {names} must be a Prior, not {prior!r}")
@@ -163,66 +244,7 @@ def log_prior(prior: Any, names: list[str], truths: np.ndarray) -> np.ndarray:
     return total
 
 
-def ranks(posterior: Any, truths: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """Ranks of the truth among draws from the posterior, between 0 and 1.
-
-    By the density (the level of the highest-density region that has the truth on its
-    edge), by the distance from a random point ("TARP", Lemos et al. 2023; the points
-    are other rows' truths) and, of several targets, by the products of deviations from
-    the mean, which notice a wrong correlation. All are uniform if the posterior is
-    right (Talts et al. 2018; Modrak et al. 2023).
-
-    Parameters
-    ----------
-    posterior : Mixture
-        Of n observations and c targets, with a target axis.
-    truths : ndarray, shape (n, c)
-    seed : int
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n,)
-    """
-    n, c = truths.shape
-    rng = np.random.default_rng(seed)
-    jitter = rng.uniform(size=n)
-    points = truths[(np.arange(n) + rng.integers(1, n)) % n]
-    scale = truths.std(axis=0)
-    scale[scale == 0] = 1
-    found: dict[str, np.ndarray] = {}
-    for rows in _blocks(n, N_DRAWS * c):
-        part = posterior[rows]
-        draws = part.sample(N_DRAWS, seed=int(rng.integers(2**62)))
-        of_draws = _statistics(part, draws.reshape(-1, N_DRAWS, c), points[rows], scale)
-        of_truth = _statistics(part, truths[rows, np.newaxis], points[rows], scale)
-        for name, values in of_draws.items():
-            ranked = _rank(values, of_truth[name], jitter[rows])
-            found.setdefault(name, np.empty(n))[rows] = ranked
-    return found
-
-
-def _statistics(part, x, points, scale) -> dict[str, np.ndarray]:
-    """What draws (n, m, c) are ranked by, (n, m) each."""
-    c = x.shape[-1]
-    mean = part.mean().reshape(-1, 1, c)
-    names = part.target_names
-    return {
-        "HPD": -part.logpdf(x if c > 1 else x[..., 0]),
-        "TARP": np.linalg.norm((x - points[:, np.newaxis]) / scale, axis=-1),
-    } | {
-        f"{names[i]} x {names[j]}": (x - mean)[..., i] * (x - mean)[..., j]
-        for i, j in combinations(range(c), 2)
-    }
-
-
-def _rank(draws: np.ndarray, truth: np.ndarray, jitter: np.ndarray) -> np.ndarray:
-    """Rank of the truth (n, 1) among draws (n, m), spread evenly over its interval."""
-    below = (draws < truth).sum(axis=1)
-    equal = (draws == truth).sum(axis=1)
-    return (below + jitter * (1 + equal)) / (draws.shape[1] + 1)
-
-
-def _blocks(n: int, size: int):
+def blocks(n: int, size: int):
     """Slices of rows of `size` numbers each, as many at a time as memory likes."""
     step = max(1, _BLOCK // size)
     return [slice(i, i + step) for i in range(0, n, step)]

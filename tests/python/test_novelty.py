@@ -16,6 +16,7 @@ from fmdn import (
     simulate,
 )
 from fmdn.cloud import ALARM, NoveltyWarning
+from matplotlib import pyplot as plt
 from scipy import stats
 
 NAMES = ["north", "east", "up"]
@@ -144,6 +145,7 @@ def test_every_committee_has_its_cloud(quick, tmp_path):
 
 def test_an_inversion_has_it_with_its_noise(tmp_path):
     prior = Prior(x=Normal(0, 1), y=Normal(0, 1))
+    plt.switch_backend("Agg")
     samples = simulate(prior, lambda m: m, 1000, vectorised=True)
     inversion = Inversion(samples, 5.0, n_members=1, hidden=3, kernels=1, max_iter=3)
     inversion.fit().save(tmp_path / "a.mdn")
@@ -153,6 +155,10 @@ def test_an_inversion_has_it_with_its_noise(tmp_path):
             assert not novelty(one, [10.0, -5.0]).unlike.any()  # 2 and 1 sd
         with pytest.warns(NoveltyWarning):
             novelty(one, [60.0, 0.0])
+        for look in (one.summary, one.plot):
+            with pytest.warns(NoveltyWarning, match="unlike") as said:
+                look([60.0, 0.0])
+            assert said[0].filename == __file__
 
 
 def test_refusals():

@@ -1,10 +1,9 @@
 """Figures of test sets: what they draw is what was measured, and can be read."""
 
-import itertools
-
 import matplotlib
 import numpy as np
 import pytest
+from figures import legible, outlines
 from fmdn import (
     Committee,
     Inversion,
@@ -14,13 +13,17 @@ from fmdn import (
     Uniform,
     calibration,
     learning_curve,
+    plot_calibrations,
+    plot_columns,
+    plot_history,
+    plot_joint,
+    plot_near_truth,
+    plot_scores,
+    plot_table,
+    plot_truth,
     simulate,
     uniformity,
 )
-from fmdn.plots_calibration import plot_calibrations
-from fmdn.plots_joint import plot_joint, plot_table
-from fmdn.plots_training import plot_history
-from fmdn.plots_truth import plot_columns, plot_near_truth, plot_truth
 from matplotlib import pyplot as plt
 
 PRIOR = Prior(depth=Uniform(0, 30, unit="km"), drop=Normal(0, 1, unit="MPa"))
@@ -60,39 +63,10 @@ def joint_check():
     return calibration(*posteriors(300, 2), PRIOR)
 
 
-def texts(figure):
-    """What is written, and where."""
-    figure.canvas.draw()
-    boxes = [t.get_window_extent() for t in figure.texts if t.get_text()]
-    for ax in figure.axes:
-        labels = []
-        for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
-            low, high = sorted(axis.get_view_interval())
-            ticks = zip(axis.get_majorticklocs(), axis.get_ticklabels(), strict=False)
-            labels += [text for at, text in ticks if low <= at <= high]
-            labels.append(axis.label)
-        labels += [ax.title, ax._left_title, *ax.texts]
-        boxes += [
-            t.get_window_extent() for t in labels if t.get_text() and t.get_visible()
-        ]
-        if ax.get_legend():
-            boxes.append(ax.get_legend().get_window_extent())
-    return boxes
-
-
-def legible(figure):
-    boxes = [box.padded(-1) for box in texts(figure)]
-    for one, other in itertools.combinations(boxes, 2):
-        assert not one.overlaps(other)
-    for box in boxes:
-        assert figure.bbox.padded(2).contains(*box.min)
-        assert figure.bbox.padded(2).contains(*box.max)
-
-
 def test_sheet_shows_what_was_measured(check):
     figure = check.plot()
     left, middle, right = figure.axes
-    (steps,) = left.patches[1:]
+    (steps,) = left.patches[1:]  # after the band
     expected = uniformity.histogram(check.uniform["PIT depth"]) * 20 / 600
     np.testing.assert_allclose(steps.get_data().values, expected)
     for ax, name in ((middle, "HPD"), (right, "TARP")):
@@ -179,17 +153,27 @@ def test_columns_against_anything(n, at):
 
 
 def test_corner_plot_has_the_shares(joint_check):
-    rng = np.random.default_rng(0)
     joint = joint_check.posterior[0]
     figure = plot_joint(joint, PRIOR, truth={"depth": 12.0, "drop": 0.3})
-    ax = next(ax for ax in figure.axes if len(ax.collections) > 1)
-    draws = joint.sample(20_000, seed=int(rng.integers(100)))
-    outlines = ax.collections[1].get_paths()
-    shares = [path.contains_points(draws).mean() for path in outlines]
+    ((_, paths),) = outlines(figure)
+    draws = joint.sample(20_000, seed=1)
+    shares = [path.contains_points(draws).mean() for path in paths]
     np.testing.assert_allclose(shares, [0.954, 0.683], atol=0.02)
     labels = [ax.get_xlabel() for ax in figure.axes]
     assert "depth (km)" in labels and "drop (MPa)" in labels
     legible(figure)
+
+
+def test_scores_lie_on_their_promises(check, joint_check):
+    figure = plot_scores(check)
+    gain, crps = figure.axes
+    x, y = gain.lines[-1].get_data()
+    score = check.scores["gain"]
+    assert len(x) == 12 and np.mean(x) == pytest.approx(score.promise)
+    assert np.mean(y) == pytest.approx(check.gain.value)
+    assert "(km)" in crps.get_xlabel()
+    legible(figure)
+    assert len(plot_scores(joint_check).axes) == 3
 
 
 def test_table_beside_the_posteriors():
@@ -243,6 +227,12 @@ def test_learning_curve():
     assert table[1].loss == pytest.approx(-whole.score(*test))
     ax = table.plot()
     assert ax.get_xlabel() == "prior samples"
+    drawn = np.asarray(ax.lines[0].get_ydata(), float)
+    np.testing.assert_allclose(drawn, [row.gain for row in table])
+    (right,) = ax.child_axes
+    ax.figure.canvas.draw()
+    ends = np.sort(ax.get_ylim()) + np.sort(right.get_ylim())[::-1]
+    np.testing.assert_allclose(ends, table[0].gain + table[0].loss)
     legible(ax.figure)
     assert "excess coverage" in str(table)
 

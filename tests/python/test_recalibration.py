@@ -56,7 +56,7 @@ def test_the_loss_falls_and_the_verdict_changes(wrong, seed):
     after = calibration(recalibration(posterior), truths)
     assert not before.calibrated and after.p_value > 1e-3
     assert after.loss.value < before.loss.value
-    assert after.crps.mean() < before.crps.mean()
+    assert after.scores["CRPS"].mean.value < before.scores["CRPS"].mean.value
 
 
 def test_what_is_right_is_left_alone(seed):

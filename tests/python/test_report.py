@@ -69,13 +69,19 @@ def test_page(inversion, apart, tmp_path):
     page = Page(text)
     assert page.open == []
     bare = re.sub(r'src="data:image/png;base64,[A-Za-z0-9+/=]+"', "", text)
-    assert not re.search(r"src=|href=|http|url\(", bare)
+    assert not re.search(r"src=|http|url\(", bare)
+    anchors = set(re.findall(r'id="([^"]+)"', bare))
+    for link in re.findall(r'href="([^"]*)"', bare):
+        assert link[0] == "#" and link[1:] in anchors, link
     for image in page.images:
         kind, _, content = image["src"].partition(",")
         assert kind == "data:image/png;base64" and image["alt"]
         assert base64.b64decode(content).startswith(b"\x89PNG")
-    # x: sheet, modes, columns, near the truth, training; the joint one: sheet, training
-    assert len(page.images) == 7
+    captions = [image["alt"] for image in page.images]
+    for of_each in ("PIT", "TARP", "gain against its promise"):
+        assert captions.count(of_each) == 2
+    assert captions.count("Training of x") == captions.count("Training of y, z") == 1
+    assert sum("Posterior of test row" in text for text in captions) == 4
     for row in checks.summary():
         assert row.verdict in page.cells and row.name in page.cells
     assert f"{checks['x'].gain.value:.3f}" in text

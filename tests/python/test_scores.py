@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from fmdn import Mixture, scores, uniformity
+from fmdn import Mixture, among_draws, scores, uniformity
 from fmdn.ranges import Ranges
+from fmdn.scores import Score
 from scipy import stats
 
 
@@ -161,20 +162,39 @@ def test_level_of_a_gaussian_is_that_of_its_interval():
         one_target_axis=True,
         target_names=["x"],
     )
-    level = scores.ranks(posterior, z[:, np.newaxis])["HPD"]
+    level = among_draws.compare(posterior, z[:, np.newaxis])[0]["HPD"]
     exact = 2 * stats.norm.cdf(np.abs(z)) - 1
-    error = np.sqrt(exact * (1 - exact) / scores.N_DRAWS) + 1 / scores.N_DRAWS
+    error = np.sqrt(exact * (1 - exact) / among_draws.N_DRAWS) + 1 / among_draws.N_DRAWS
     assert (np.abs(level - exact) < 5 * error).all()
     assert np.abs(level - exact).mean() < error.mean()
 
 
+def test_p_value_of_a_score(seed, times):
+    """Means are as far from the promise as they should be, and no further."""
+    rng = np.random.default_rng(seed)
+    repeats = times(5000)
+    for draw, mean, sd in (
+        (lambda n: rng.exponential(size=n), 1, 1),
+        (lambda n: rng.uniform(size=n) < 0.01, 0.01, np.sqrt(0.01 * 0.99)),
+    ):
+        n = 2000
+        of_draws = np.full(n, mean), np.full(n, sd)
+        p = np.array([Score(draw(n), *of_draws).p_value for _ in range(repeats)])
+        for level in (0.01, 0.1, 0.5):
+            error = np.sqrt(level * (1 - level) / repeats)
+            assert abs((p <= level).mean() - level) < 4 * error + 0.15 * level
+    assert Score(np.full(9, 2.0), np.full(9, 2.0), np.zeros(9)).p_value == 1
+    assert Score(np.full(9, 2.1), np.full(9, 2.0), np.zeros(9)).p_value == 0
+    assert Score(np.full(9, np.inf), np.zeros(9), np.ones(9)).p_value == 0
+
+
 def test_blocks_draw_independently(monkeypatch):
     """The same posterior in each block, and other draws."""
-    monkeypatch.setattr(scores, "_BLOCK", scores.N_DRAWS)
+    monkeypatch.setattr(scores, "_BLOCK", among_draws.N_DRAWS)
     posterior = mixtures(1, 8)[np.zeros(50, int)]
     truths = np.zeros((50, 1))
-    levels = scores.ranks(posterior, truths)["HPD"]
-    assert len(np.unique(np.round(levels * scores.N_DRAWS))) > 10
+    levels = among_draws.compare(posterior, truths)[0]["HPD"]
+    assert len(np.unique(np.round(levels * among_draws.N_DRAWS))) > 10
 
 
 # --- Bands and tests ------------------------------------------------------------------
