@@ -36,6 +36,9 @@ th, td { padding: 0.15rem 0.6rem; text-align: right; white-space: nowrap; }
 th { border-bottom: 1px solid #888; font-weight: 600; }
 tr:nth-child(odd) td { background: #f5f5f5; }
 .text { text-align: left; }
+details { margin: 1rem 0; }
+@media (max-width: 32rem) { table { font-size: 0.8125rem; }
+                            th, td { padding: 0.15rem 0.3rem; } }
 @media print { h2, figure { break-inside: avoid; } }
 """
 

@@ -28,8 +28,8 @@ def plot_posterior(
     Parameters
     ----------
     mixture : Mixture
-        Of one target and one observation; or anything else with pdf, interval and
-        members, a mixture seen in other units, say.
+        Of one target and one observation; or anything else with pdf, interval,
+        quantile and members, a mixture seen in other units, say.
     prior : distribution, optional
         Drawn dashed; its support sets the axis.
     truth : float, optional
@@ -87,7 +87,7 @@ def plot_posterior(
     ax.set_ylabel(f"probability density (1/{unit})" if unit else "probability density")
     ax.set_xlim(x[0], x[-1])
     # the committee sets the scale: a member or the prior may have a far higher peak
-    top = density.max()
+    top = height_of(mixture)
     if prior is not None:
         top = np.clip(before.max(), top, 2 * top)
     ax.set_ylim(0, 1.2 * top)
@@ -144,6 +144,16 @@ def plot_posteriors(
         handles.values(), handles, loc="outside upper center", ncols=4, frameon=False
     )
     return figure
+
+
+def height_of(mixture):
+    """Return the height of a density, but for spikes that hold hardly anything.
+
+    It is the mean density between those of 21 quantiles that lie closest together. A
+    density may rise without end in a film along its bound.
+    """
+    apart = np.diff(mixture.quantile(np.linspace(0, 1, 21)))
+    return 1 / (20 * apart[apart > 0].min())
 
 
 def _of_reference(reference, name):

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .plots import POSTERIOR, PRIOR, plot_posterior
+from .plots import POSTERIOR, PRIOR, height_of, plot_posterior
 
 SHARES = (0.954, 0.683)  # probability inside: two and one sigma
 N_CELLS = 160  # of an image of two targets, each way
@@ -125,12 +125,13 @@ def plot_table(posteriors, *, confidence=0.9, truth=None):
         mixture, of_prior = marginals[row.target], prior.get(row.target)
         low, high = _ends(mixture, of_prior)
         x = np.linspace(low, high, 600)
-        density = mixture.pdf(x)
+        height = height_of(mixture)
+        density = mixture.pdf(x) / height
         if of_prior is not None:
-            flat = np.broadcast_to(of_prior.pdf(x), x.shape) / density.max()
+            flat = np.broadcast_to(of_prior.pdf(x), x.shape) / height
             ax.plot(x, flat, color=PRIOR, lw=1, ls=(0, (4, 2)))
-        ax.fill_between(x, density / density.max(), color=POSTERIOR, alpha=0.25, lw=0)
-        ax.plot(x, density / density.max(), color=POSTERIOR, lw=1.6)
+        ax.fill_between(x, density, color=POSTERIOR, alpha=0.25, lw=0)
+        ax.plot(x, density, color=POSTERIOR, lw=1.6)
         ax.plot([low, high], [0, 0], color="0.6", lw=0.8)
         if row.target in truth:
             ax.plot(truth[row.target], 0, "^", color="black", ms=6, clip_on=False)

@@ -150,7 +150,10 @@ def plot_columns(posterior, at, *, label, truth=None, prior=None, name=None, ax=
     image = np.full((400, len(edges) - 1), np.nan)
     for k in np.unique(column):
         mean = density[column == k].mean(axis=0)
-        image[:, k] = mean / mean.max()
+        # not the very highest: a density may rise without end along its bound
+        order = np.sort(mean)[::-1]
+        held = order.cumsum() / order.sum()
+        image[:, k] = np.minimum(mean / order[np.searchsorted(held, 0.025)], 1)
     image = np.ma.masked_invalid(image)
     mesh = ax.pcolormesh(edges, rows, image, cmap="Blues", vmin=0, vmax=1)
     mesh.set_rasterized(True)

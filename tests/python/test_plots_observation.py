@@ -17,7 +17,7 @@ from fmdn.ranges import Ranges
 from fmdn.recalibration import Recalibration
 from fmdn.reference import Reference
 from matplotlib import pyplot as plt
-from ranges import PERIODIC, PROBIT
+from ranges import PERIODIC, PROBIT, mixture, range_of
 from scipy import stats
 
 
@@ -79,6 +79,18 @@ def test_a_periodic_posterior_is_drawn_whole():
     assert x[-1] - x[0] == pytest.approx(360) and density[[0, -1]].max() < 1e-3
     assert np.trapezoid(density, x) == pytest.approx(1, abs=1e-3)
     legible(ax.figure)
+
+
+def test_a_spike_along_a_bound_does_not_set_the_scale():
+    """Probit kernels: the density rises without end over a film of hardly any mass."""
+    spike = mixture([1.0], [0.3], [1.3], range_of(PROBIT, 0, 1))
+    x = np.linspace(0.001, 0.999, 999)
+    assert spike.pdf(1 - 1e-6) > 5 * spike.pdf(x).max()
+    top = plot_posterior(spike, Uniform(0, 1)).get_ylim()[1]
+    share = spike.prob(0.9, 1)
+    assert share / 0.1 < top < 6 * share / 0.1
+    gauss = mixture([1.0], [0.0], [2.0], range_of(0, -np.inf, np.inf))
+    assert 1.1 < plot_posterior(gauss).get_ylim()[1] / gauss.pdf(0) < 1.3
 
 
 def test_a_reference_is_drawn_as_a_histogram():
