@@ -1,0 +1,167 @@
+"""What drives a mantle, and how long it has convected, from an image of today's state.
+
+Prior     log10 of the Rayleigh number 4.3..5.5, internal heating 0..15, age 0.01..0.05
+          diffusion times, initial temperature of the interior 0.3..0.9: all uniform
+Forward   convection in a box four times as wide as deep, from a random initial state
+          (convection.py; 96 x 32 cells)
+Data      temperature at 11 depths; only its variation along each depth is used, as in
+          an image by seismic tomography
+Noise     5 % of the temperature difference, in every point of the field; the networks
+          see the power spectrum of the noisy field
+Targets   Rayleigh number, heating and age, each by itself; the initial temperature and
+          the initial pattern are marginalised
+
+After Atkins et al. (2016), PEPI 257:171, doi:10.1016/j.pepi.2016.05.016, who had 334 to
+800 simulations to train on.
+
+    python 06_mantle_convection.py --store runs.zarr     goes on where it was stopped
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # simulations run side by side
+
+import fmdn
+import numpy as np
+from convection import Box
+from scipy.fft import dct
+from scipy.special import erf
+
+PRIOR = fmdn.Prior(
+    rayleigh=fmdn.Uniform(4.3, 5.5, unit="log10"),
+    heating=fmdn.Uniform(0, 15),
+    age=fmdn.Uniform(0.01, 0.05, unit="diffusion times"),
+    initial=fmdn.Uniform(0.3, 0.9),
+)
+TARGETS = ["rayleigh", "heating", "age"]
+BOX = Box(width=4.0, nx=96, nz=32)
+LEVELS = np.arange(1, 32, 3)  # of the 33 depths
+NOISE = 0.05
+FLOOR = 2 * NOISE**2 / BOX.nx  # power of the noise: nothing is seen below
+HIDDEN_RUN = [5.1, 6.0, 0.03, 0.6]  # plays the planet
+# Blankenbach et al. (1989, GJI 98:23), case 1a: Ra 1e4 in a square.
+NUSSELT, SPEED = 4.884409, 42.864947
+
+
+def forward(model, rng):
+    """Temperature (n_levels * n_points,) of one model."""
+    rayleigh, heating, age, initial = model
+    layer = 0.05  # thickness of the first boundary layers
+    profile = initial * erf((1 - BOX.z) / layer)
+    profile += (1 - initial) * (1 - erf(BOX.z / layer))
+    theta = np.tile((profile - (1 - BOX.z))[:, None], (1, BOX.nx + 1))
+    theta[[0, -1]] = 0
+    waves = np.zeros_like(theta)
+    waves[1:6, 1:13] = rng.standard_normal((5, 12))
+    theta += 0.05 * BOX.to_grid(waves) / BOX.to_grid(waves).std()
+    theta = BOX.evolve(theta, 10**rayleigh, heating, age)
+    return BOX.temperature(theta)[LEVELS].astype(np.float32).ravel()
+
+
+class Spectrum:
+    """Logarithm of the power at each depth and wavenumber, in principal components."""
+
+    n_waves, n_components = 32, 28
+
+    def fit(self, data):
+        power = self._power(data)
+        self.mean = power.mean(axis=0)
+        axes = np.linalg.svd(power - self.mean, full_matrices=False)[2]
+        self.axes = axes[: self.n_components].T
+
+    def transform(self, data):
+        return (self._power(data) - self.mean) @ self.axes
+
+    def _power(self, data):
+        field = data.reshape(len(data), len(LEVELS), -1)
+        waves = dct(field, type=1, axis=2)[..., 1 : self.n_waves + 1]
+        power = (waves / (field.shape[2] - 1)) ** 2  # 1 for a wave of amplitude 1
+        return np.log(power + FLOOR).reshape(len(data), -1)
+
+
+def benchmark():
+    """Nusselt number and speed of the benchmark's steady state."""
+    box = Box(nx=32, nz=32)
+    theta = 0.1 * np.outer(np.sin(np.pi * box.z), np.cos(np.pi * box.x))
+    theta = box.evolve(theta, 1e4, time=0.5)
+    return box.nusselt(theta), box.speed(theta, 1e4)
+
+
+def learn(samples, n, settings):
+    """Train on the first n runs."""
+    part = fmdn.Samples(samples.models[:n], samples.data[:n], prior=PRIOR)
+    inversion = fmdn.Inversion(
+        part, NOISE, TARGETS, encoder=Spectrum(), replicate=4, **settings
+    )
+    return inversion.fit()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small numbers, for tests")
+    parser.add_argument("--figure", type=Path, help="draw the figure there")
+    parser.add_argument("--store", type=Path, help="folder to keep the runs in (zarr)")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    quick, seed = options.quick, options.seed
+
+    nusselt, speed = benchmark()
+    print(f"benchmark 1a: Nusselt number {nusselt:.3f} (published {NUSSELT:.3f}), "
+          f"speed {speed:.2f} ({SPEED:.2f})")  # fmt: skip
+    sizes, n_test = ([40], 20) if quick else ([75, 150, 300, 600], 200)
+    # members as those of Atkins et al.
+    settings = {"n_members": 4 if quick else 20, "hidden": (10, 30), "kernels": (3, 5)}
+    settings |= {"max_iter": 30 if quick else 300, "seed": seed}
+    runs = fmdn.simulate(
+        PRIOR, forward, sizes[-1] + n_test, seed=seed, store=options.store, version=1
+    )
+    noise = fmdn.GaussianNoise(NOISE)
+    tested = slice(sizes[-1], None)
+    test_data = noise.add(runs.data[tested], seed + 1)
+    test = fmdn.Samples(runs.models[tested], test_data, prior=PRIOR)
+    clean = forward(np.array(HIDDEN_RUN), np.random.default_rng(seed + 2))
+    observed = noise.add(clean, seed + 3)
+
+    gains = {}
+    for n in sizes:
+        inversion = learn(runs, n, settings)
+        checks = fmdn.calibration(inversion.posterior(test.data), test, PRIOR)
+        gains[n] = {name: one.gain for name, one in checks.items()}
+        row = ", ".join(f"{k} {v.value:.2f} +- {v.error:.2f}" for k, v in
+                        gains[n].items())  # fmt: skip
+        print(f"{n:5d} runs to learn from: mean gain {row} nat")
+    posteriors = inversion.posterior(observed)
+    print(f"\n{'target':10}{'median':>9}{'90 % interval':>20}{'gain':>11}   truth")
+    inside = []
+    for row, truth in zip(posteriors.summary(), HIDDEN_RUN, strict=False):
+        inside.append(row.low < truth < row.high)
+        interval = f"{row.low:.3f} to {row.high:.3f}"
+        print(f"{row.target:10}{row.median:9.3f}{interval:>20}{row.gain:7.2f} nat"
+              f"   {truth}")  # fmt: skip
+    found = fmdn.novelty(inversion, observed)
+    print(f"the image lies at {found.distance[0]:.1f} % of the training cloud")
+    print(f"\n{n_test} runs that nothing was trained on:\n{checks.summary()}")
+    if options.figure:
+        from convection_figure import draw
+
+        field = observed.reshape(len(LEVELS), -1)
+        draw(options.figure, field, posteriors, HIDDEN_RUN, checks, gains)
+
+    passed = {
+        "Nusselt number of the benchmark within 2 %": abs(nusselt / NUSSELT - 1) < 0.02,
+        "speed of the benchmark within 2 %": abs(speed / SPEED - 1) < 0.02,
+        "the run's truth inside 90 % for two of three": sum(inside) >= 2,
+        "Rayleigh number gains": checks["rayleigh"].gain.value > (-1 if quick else 0.5),
+        "coverage of 90 % within 0.80..0.97": quick
+        or all(0.80 < one.coverage(0.9) < 0.97 for one in checks.values()),
+    }
+    for what, fine in passed.items():
+        print(f"{'passed' if fine else 'FAILED'}: {what}")
+    return not all(passed.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
