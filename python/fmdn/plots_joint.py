@@ -10,7 +10,7 @@ SHARES = (0.954, 0.683)  # probability inside: two and one sigma
 N_CELLS = 160  # of an image of two targets, each way
 
 
-def plot_joint(posterior, prior=None, *, truth=None, units=None):
+def plot_joint(posterior, prior=None, *, truth=None, units=None, figure=None):
     """Draw marginals and pairs of a joint posterior of one observation.
 
     Contours hold 68.3 and 95.4 % of the probability of a pair, 1 and 2 sigma; the axes
@@ -24,10 +24,13 @@ def plot_joint(posterior, prior=None, *, truth=None, units=None):
     truth : mapping of str to float, optional
     units : mapping of str to str, optional
         Where they are not those of the prior.
+    figure : matplotlib Figure or SubFigure, optional
+        Where to draw; its axes come row by row, the marginal at the end of each.
 
     Returns
     -------
     matplotlib.figure.Figure
+        Or the subfigure.
     """
     import matplotlib.pyplot as plt
 
@@ -39,7 +42,9 @@ def plot_joint(posterior, prior=None, *, truth=None, units=None):
         )
     prior, truth, units = prior or {}, truth or {}, units or {}
     size = 1.9 * c + 1.2
-    figure, axes = plt.subplots(c, c, figsize=(size, size), layout="constrained")
+    if figure is None:
+        figure = plt.figure(figsize=(size, size), layout="constrained")
+    axes = figure.subplots(c, c)
     windows = []
     for i, name in enumerate(names):
         ax = axes[i, i]

@@ -80,10 +80,15 @@ class Preparation:
         return self._make(self.roles != _boundary.NO_FOLD, streams, member, interrupt)
 
     def rows_to_weigh(self) -> Rows:
-        """Rows that weigh the members; those that monitor all where none do."""
+        """Rows that weigh the members; those that monitor all where none do.
+
+        Where all rows are in folds members count the same, and any row will do.
+        """
         wanted = self.roles == _boundary.NO_FOLD
         if not wanted.any():
             wanted = self.roles == _boundary.MONITOR
+        if not wanted.any():
+            wanted[0] = True
         return self._make(wanted, self.roles + 3, ALL)
 
     def rows_to_scale(self) -> Rows:

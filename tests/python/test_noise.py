@@ -206,6 +206,18 @@ def test_the_level_of_an_observation_counts(models):
 # --- Warned of, and refused -----------------------------------------------------------
 
 
+def test_few_rows_with_a_noise_function_spare_none_to_weigh():
+    """With sizes left to `fit` all of 60 rows train, and members count the same."""
+    x = np.linspace(-1, 1, 60)
+
+    def noise(rng, data, models):
+        return data + 0.05 * models * rng.standard_normal(data.shape)
+
+    committee = Committee(n_members=3, max_iter=20, n_threads=1)
+    committee.fit(x[:, np.newaxis], x**2, noise=noise, models=np.ones((60, 1)))
+    assert committee.weights_ == pytest.approx(np.full(3, 1 / 3), abs=1e-15)
+
+
 def test_no_noise_is_warned_of_once():
     rng = np.random.default_rng(1)
     prior = Prior(a=Normal(0, 1), b=Normal(0, 1))

@@ -176,6 +176,16 @@ def test_scores_lie_on_their_promises(check, joint_check):
     assert len(plot_scores(joint_check).axes) == 3
 
 
+def test_corner_plot_as_a_part_of_a_figure(joint_check):
+    import matplotlib.pyplot as plt
+
+    parts = plt.figure(layout="constrained").subfigures(1, 2)
+    assert plot_joint(joint_check.posterior[0], figure=parts[1]) is parts[1]
+    assert len(parts[1].axes) == 3 and not parts[0].axes
+    pair = parts[1].axes[1]  # row by row
+    assert pair.get_xlabel() == "depth" and pair.get_ylabel() == "drop"
+
+
 def test_table_beside_the_posteriors():
     samples = simulate(PRIOR, lambda m: m / [30, 1], 500, vectorised=True)
     inversion = Inversion(samples, 0.1, n_members=2, hidden=4, kernels=2, max_iter=20)
