@@ -38,6 +38,10 @@ bench: $(VENV)/.with-bench ## speed, beside JAX and PyTorch
 	@$(INSIDE) meson compile -C build/release speed_kernels speed_posterior
 	@$(INSIDE) python benchmarks/speed.py
 
+accuracy: $(VENV)/.with-test ## how good, beside what is wanted: a report in three minutes
+	@rm -f build/accuracy.jsonl
+	@$(INSIDE) python benchmarks/accuracy.py --quick --results build/accuracy.jsonl
+
 lint: $(VENV)/.with-test ## ruff and fortitude
 	@$(INSIDE) ruff check
 	@$(INSIDE) ruff format --check
@@ -77,5 +81,5 @@ $(VENV)/.with-%: $(VENV)/.tools $(SOURCES)
 build/debug/build.ninja: $(VENV)/.tools
 	@$(INSIDE) meson setup build/debug --werror -Dbuildtype=debug
 
-.PHONY: help install demo test test-long gallery bench lint format install-native clean
+.PHONY: help install demo test test-long gallery bench accuracy lint format install-native clean
 .DELETE_ON_ERROR:

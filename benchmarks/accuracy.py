@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import accuracy_exact
+import accuracy_figure
 import accuracy_report
 import accuracy_simulators
 import accuracy_tables
@@ -74,6 +75,8 @@ def parse():
         help="rows that are known; new ones are added")  # fmt: skip
     add("--threads", type=int, help="by default all cores")
     add("--most", type=int, metavar="N", help="leave out problems with more rows")
+    add("--figure", metavar="PNG", type=Path,
+        help="draw the distance from exact posteriors against the rows")  # fmt: skip
     add("--read", action="store_true", help="measure nothing, print the tables")
     return parser.parse_args()
 
@@ -98,7 +101,10 @@ def main():
             file.write(json.dumps(row) + "\n")
         known[case] = row
         print(*case, found, f"{row['seconds']:.0f} s", file=sys.stderr)
-    print(accuracy_report.page(list(known.values())), end="")
+    rows = list(known.values())
+    print(accuracy_report.page(rows), end="")
+    if options.figure:
+        accuracy_figure.draw(rows, options.figure)
 
 
 if __name__ == "__main__":

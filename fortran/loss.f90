@@ -6,7 +6,8 @@ module fmdn_loss
    use fmdn_dispatch, only: aligned_start, kernel_set
    use fmdn_kinds, only: ip, wp
    use fmdn_member, only: member_type
-   use fmdn_mixture, only: mixture_gradient, mixture_loss, mixture_work, new_work
+   use fmdn_mixture, only: mixture_gradient, mixture_loss, mixture_work, new_work, &
+      outputs_per_kernel
    use fmdn_network, only: backward, forward
    use fmdn_restricted, only: new_restricted_work, restricted_gradient, restricted_loss, &
       restricted_work
@@ -167,23 +168,33 @@ contains
       if (total(4) > 0) monitor_loss = total(3)/total(4)
    end subroutine loss_and_gradient
 
-   !> Weight decay: `decay` times the sum of the squared weights, and its gradient. Biases and the
-   !> linear path are free.
+   !> Weight decay: `decay` times the sum of the squared weights, and its gradient. Biases are free,
+   !> and so is the linear path as far as it leads to the kernels' means.
    pure subroutine add_decay(member, decay, parameters, loss, gradient)
       type(member_type), intent(in) :: member
       real(wp), intent(in) :: decay, parameters(:)
       real(wp), intent(inout) :: loss, gradient(:)
-      integer :: widths(0:size(member%network%hidden) + 1), layer, first, last
+      integer :: widths(0:size(member%network%hidden) + 1), layer, first, per_kernel, means
+      logical :: free(size(parameters))
 
       if (.not. decay > 0) return
       widths = [member%network%n_inputs, member%network%hidden, member%network%n_outputs]
       first = 1
+      free = .true.
       do layer = 1, ubound(widths, 1)
-         last = first + widths(layer - 1)*widths(layer) - 1
-         loss = loss + decay*sum(parameters(first:last)**2)
-         gradient(first:last) = gradient(first:last) + 2*decay*parameters(first:last)
-         first = last + widths(layer) + 1
+         free(first:first + widths(layer - 1)*widths(layer) - 1) = .false.
+         first = first + (widths(layer - 1) + 1)*widths(layer)
       end do
+      if (member%network%linear_path) then
+         means = member%mixture%n_targets
+         per_kernel = outputs_per_kernel(member%mixture%covariance, means)
+         free(first:) = .false.
+         do first = first + 1, size(parameters), per_kernel ! each input and kernel: after a logit
+            free(first:first + means - 1) = .true.
+         end do
+      end if
+      loss = loss + decay*sum(parameters**2, mask=.not. free)
+      where (.not. free) gradient = gradient + 2*decay*parameters
    end subroutine add_decay
 
    !> Has the caller, in another thread, asked to stop?

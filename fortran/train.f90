@@ -35,7 +35,8 @@ module fmdn_train
       !> Weight decay: this over the number of training rows, times the sum of the squared weights.
       real(wp) :: decay = 0
       integer :: memory = 10 !! of the minimiser
-      !> Training begins on one tile in so many, goes on with four times as many, and ends with all.
+      !> Training begins on one tile in so many, goes on with four times as many, and ends with all;
+      !> each stage but the last has half of the iterations that are left.
       integer :: first_stride = 1
    end type training_options
 
@@ -90,7 +91,7 @@ contains
       real(wp), allocatable :: x(:)
       real(wp) :: f, rate, n_rows
       integer(int64) :: ticks
-      integer :: reason, n_iterations, n_evaluations, status, failure, stride
+      integer :: reason, n_iterations, n_evaluations, status, failure, stride, n_left
 
       if (.not. any(trains(tiles%roles, fold) .and. tiles%weights > 0)) then
          outcome(at_reason) = stopped_failed
@@ -124,9 +125,9 @@ contains
       stride = max(1, options%first_stride)
       do
          call problem%begin_stage(stride, options%decay*stride/n_rows)
+         n_left = options%max_iter - problem%before
          call minimise(problem, x, lbfgs_options(memory=options%memory, &
-            max_iter=share(options%max_iter - problem%before, stride)), f, reason, n_iterations, &
-            n_evaluations)
+            max_iter=merge(n_left, n_left/2, stride == 1)), f, reason, n_iterations, n_evaluations)
          n_iterations = problem%before + n_iterations
          if (stride == 1 .or. reason >= stopped_interrupted) exit
          if (is_raised(interrupt)) exit
@@ -141,20 +142,6 @@ contains
       !$omp atomic write release
       outcome(at_reason) = reason
    end subroutine train_member
-
-   !> Of the iterations left those of this stage: as many for each stage to come.
-   elemental function share(n_left, stride) result(n)
-      integer, intent(in) :: n_left, stride
-      integer :: n, stages, rest
-
-      stages = 1
-      rest = stride
-      do while (rest > 1)
-         rest = rest/4
-         stages = stages + 1
-      end do
-      n = n_left/stages
-   end function share
 
    !> Losses of other rows are to come: what was the best so far is the start.
    subroutine begin_stage(self, stride, decay)

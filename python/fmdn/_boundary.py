@@ -34,7 +34,8 @@ HISTORY = (
 NO_FOLD, MONITOR, TRAINING = 0, -1, -2  # roles of rows that are in no fold
 OUT_OF_MEMORY, INTERRUPTED, NOT_FINITE = 2, 3, 4  # status codes
 CANNOT_OPEN, CANNOT_WRITE = 8, 9
-STOPPED_INTERRUPTED, STOPPED_FAILED, STOPPED_OUT_OF_MEMORY = 6, 7, 8
+STOPPED_MAX_ITER, STOPPED_INTERRUPTED = 4, 6
+STOPPED_FAILED, STOPPED_OUT_OF_MEMORY = 7, 8
 
 
 class FmdnError(RuntimeError):
@@ -95,6 +96,11 @@ class Rows:
             self.roles,
             self.noise_sd,
         )
+
+    def chosen(self, some: slice | Array) -> Rows:
+        """Give some of the rows."""
+        given = self.inputs, self.targets, self.weights, self.roles
+        return Rows(*(one[some].copy() for one in given), self.noise_sd, self.seed)
 
 
 @dataclass
@@ -321,18 +327,14 @@ def loss_gradient(
     ----------
     layout, parameters : ndarray
         A committee, as in `Committee.layout_` and `Committee.parameters_`.
-    inputs : (n, n_features) array
-    targets : (n, n_targets) array
-    member : int
-    sample_weight : (n,) array, optional
-    n_threads : int, optional
+    inputs, targets : ndarray, shapes (n, n_features) and (n, n_targets)
+    member, n_threads : int, optional
+    sample_weight : ndarray, shape (n,), optional
 
     Returns
     -------
-    loss : float
-        Nats per row.
-    gradient : ndarray
-        With respect to the member's parameters.
+    (float, ndarray)
+        Nats per row, and derivatives with respect to the member's parameters.
     """
     inputs = check_rows("inputs", inputs, finite=False)
     targets = check_rows("targets", targets, finite=False)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
-from . import _boundary, _boundary_file, _boundary_inputs, extras
+from . import _boundary, _boundary_inputs, extras
 from ._boundary_targets import get_ranges
-from .encoders import Encoder
-from .estimator import Estimator, plain, restored
-from .fitting import SUMMARY, member_history, report_failures, train
+from .arguments import check_weights
+from .estimator import Estimator
+from .fitting import member_history, report_failures, train
+from .held_out import check_coverage
 from .inputs import Treatment
 from .members import Members
 from .mixture import Mixture
 from .observations import check_observations
-from .plan import Plan, check_names, check_weights
+from .plan import Plan
 from .sensitivity import Sensitivity
+from .stored import Stored
 from .threads import count_threads
 
 
-class Committee(Members, Estimator):
+class Committee(Members, Stored, Estimator):
     """Networks that turn an observation into a posterior density.
 
     Each member is a network with tanh hidden layers whose outputs are the weights,
@@ -67,6 +67,8 @@ class Committee(Members, Estimator):
         Of the members; `weighting_losses_` are the mean losses they come from.
     prior_ : Prior or None
         Of the targets: what `fit` was given, or quantiles of the training targets.
+    kind_ : int or None
+        Which kind of network was chosen (docs/training.md); None with sizes given.
     input_names_, target_names_ : list of str
     n_features_in_, n_targets_ : int
 
@@ -204,6 +206,7 @@ class Committee(Members, Estimator):
         finally:
             self._take(plan, training)
         report_failures(training, stacklevel=3)
+        check_coverage(self, plan, training, stacklevel=3)
         return self
 
     def _take(self, plan: Plan, training: _boundary.Training) -> None:
@@ -222,6 +225,7 @@ class Committee(Members, Estimator):
             plan.stacked,
         )
         self.history_ = [member_history(training, k) for k in np.flatnonzero(trained)]
+        self.kind_ = plan.kind
         self.input_names_ = plan.input_names
         self.target_names_ = plan.target_names
         self.prior_ = plan.prior
@@ -337,61 +341,3 @@ class Committee(Members, Estimator):
 
     def _encoded(self, rows):
         return rows if self._encoder is None else self._encoder.encode(rows)
-
-    # --- Files ---------------------------------------------------------------------
-
-    def save(self, path, format="fmdn") -> None:
-        """Write a file, whole or not at all; "original" is the old program's format."""
-        _boundary_file.write_file(path, [self._to_entry("")], format)
-
-    def _to_entry(self, name: str) -> _boundary_file.Entry:
-        self._require_fit()
-        text = {
-            # What was computed does not depend on the machine's number of threads.
-            "settings": plain(self.get_params() | {"n_threads": None}),
-            "input_names": self.input_names_,
-            "target_names": self.target_names_,
-            "one_target_axis": self._one_target_axis,
-            "weighting_losses": self.weighting_losses_.tolist(),
-            "history": [
-                {key: h[key] for key in SUMMARY if key in h} for h in self.history_
-            ],
-            **extras.to_text(self),
-        }
-        if self._encoder is not None:
-            text["encoder"] = self._encoder.record()
-        return name, self.layout_, self.parameters_, json.dumps(text, indent=1)
-
-    @classmethod
-    def _from_entry(cls, entry: _boundary_file.Entry, encoder=None) -> Committee:
-        name, layout, parameters, text = entry
-        try:
-            known = json.loads(text or "{}")
-            return cls._from_text(layout, parameters, known, encoder)
-        except _boundary.ModelFileError:
-            raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise _boundary.ModelFileError(
-                f"the text of committee {name!r} makes no sense: {error}"
-            ) from None
-
-    @classmethod
-    def _from_text(cls, layout, parameters, known: dict, encoder) -> Committee:
-        if "fingerprint" in known:
-            raise ValueError("it is a checkpoint; fit(checkpoint=...) goes on from it")
-        settings = restored(known.get("settings", {}))
-        self = cls(**{k: v for k, v in settings.items() if k in cls._settings()})
-        self.layout_, self.parameters_ = layout, parameters
-        self._encoder = Encoder.recognise(known.get("encoder"), encoder)
-        self._settle()
-        self.input_names_ = check_names(
-            "input", known.get("input_names"), self.n_features_in_
-        )
-        self.target_names_ = check_names(
-            "target", known.get("target_names"), self.n_targets_
-        )
-        self._one_target_axis = known.get("one_target_axis", self.n_targets_ == 1)
-        self.weighting_losses_ = np.array(known.get("weighting_losses", []), float)
-        self.history_ = list(known.get("history", []))
-        extras.from_text(self, known)
-        return self

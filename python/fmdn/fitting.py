@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _boundary, _boundary_file
+from . import _boundary
 from ._boundary import Rows, Training
+from .checkpoints import read_checkpoint, write_checkpoint
 from .plan import Plan
-from .progress import progress_bar
+from .progress import BAR, label, progress_bar, show
+from .recipe import choose
 
 # A plan, what has been trained of it, and its checkpoint.
 Fit = tuple[Plan, Training, "str | os.PathLike | None"]
@@ -38,12 +39,10 @@ def train(
     if executor is not None:
         train_together([fit], executor, progress)
         return
-    kinds = _kinds(fit)
-    if len(kinds) > 1:
-        for kind in kinds:
-            _train_in_threads(kind, progress, plan.n_pilots)
-        fit = _choose(kinds)
-    _train_in_threads(fit, progress, plan.n_members)
+    pilots = _pilots(fit)
+    for pilot in pilots:
+        _train_in_threads(pilot, progress, plan.n_pilots)
+    _train_in_threads(_chosen(fit, pilots), progress, plan.n_members)
 
 
 def _train_in_threads(fit: Fit, progress: bool, n_members: int) -> None:
@@ -58,11 +57,11 @@ def _train_in_threads(fit: Fit, progress: bool, n_members: int) -> None:
 
 def train_together(fits: list[Fit], executor: Executor, progress: bool) -> None:
     """Train the members of several plans, all of them tasks of an executor at once."""
-    every = [_kinds(fit) for fit in fits]
-    pilots = [kind for kinds in every if len(kinds) > 1 for kind in kinds]
-    if pilots:
-        _run_together(pilots, executor, progress, [one[0].n_pilots for one in pilots])
-        fits = [_choose(kinds) for kinds in every]
+    pilots = [_pilots(fit) for fit in fits]
+    every = [pilot for some in pilots for pilot in some]
+    if every:
+        _run_together(every, executor, progress, [one[0].n_pilots for one in every])
+        fits = [_chosen(fit, some) for fit, some in zip(fits, pilots, strict=True)]
     _run_together(fits, executor, progress, [fit[0].n_members for fit in fits])
 
 
@@ -80,34 +79,51 @@ def _run_together(
 # --- Kinds of network ---------------------------------------------------------------
 
 
-def _kinds(fit: Fit) -> list[Fit]:
-    """Give the kinds of network to try, each with a checkpoint of its own."""
+def _pilots(fit: Fit) -> list[Fit]:
+    """Give the pilots of each kind to be tried, with a checkpoint of their own.
+
+    Those that see all rows are the first members of their kind.
+    """
     plan, training, checkpoint = fit
-    fits = [fit]
-    for number, kind in enumerate(plan.kinds()[1:], start=2):
-        path = checkpoint
-        if checkpoint is not None:
+    if len(plan.networks) < 2:
+        return []
+    fits = []
+    for number in range(len(plan.networks)):
+        kind, path = plan.of_pilots(number), checkpoint
+        if checkpoint is not None and (number > 0 or plan.step > 1):
             path = Path(checkpoint)
-            path = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        fits.append((kind, Training.of(kind.n_members, kind.max_iter), path))
+            path = path.with_name(f"{path.stem}-{number + 1}{path.suffix}")
+        own = training  # so that an interruption leaves these
+        if number > 0 or plan.step > 1:
+            own = Training.of(kind.n_members, kind.max_iter)
+            own.interrupt = training.interrupt
+        fits.append((kind, own, path))
     return fits
 
 
-def _choose(kinds: list[Fit]) -> Fit:
-    """Let the first kind's plan and training become those of the best kind."""
-    plan, training, _ = kinds[0]
-    best, trained, checkpoint = min(kinds, key=_pilot_loss)
-    plan.become(best)
+def _chosen(fit: Fit, pilots: list[Fit]) -> Fit:
+    """Let plan and training become those of the best kind."""
+    plan, training, checkpoint = fit
+    if not pilots:
+        return fit
+    number = choose([_losses(pilot) for pilot in pilots], pilots[0][0].n_monitored())
+    kind, trained, path = pilots[number]
+    if plan.step > 1:
+        kind = plan.of_kind(number)
+        trained = Training.of(kind.n_members, kind.max_iter)
+        trained.interrupt = training.interrupt
+        path = checkpoint
+    plan.become(kind)
     vars(training).update(vars(trained))
-    return plan, training, checkpoint
+    return plan, training, path
 
 
-def _pilot_loss(kind: Fit) -> float:
-    """Mean of the pilots' best monitor losses."""
-    plan, training, _ = kind
-    pilots = np.flatnonzero(training.trained()[: plan.n_pilots])
-    losses = training.history[pilots, training.outcome[pilots, 2], 1]
-    return float(losses.mean()) if pilots.size else np.inf
+def _losses(pilots: Fit) -> np.ndarray:
+    """Give the pilots' best monitor losses; NaN of those that failed."""
+    plan, training, _ = pilots
+    each = np.arange(plan.n_pilots)
+    losses = training.history[each, training.outcome[each, 2], 1]
+    return np.where(training.trained()[each], losses, np.nan)
 
 
 # --- Members --------------------------------------------------------------------------
@@ -123,14 +139,14 @@ def _watched(
 ) -> Iterator[tuple[np.ndarray, Callable[[], None]]]:
     """Give which of the first members to train, and what shows and keeps those done."""
     mark = "" if checkpoint is None else plan.fingerprint()
-    done = _read_checkpoint(plan, training, mark, checkpoint) | training.finished()
+    done = read_checkpoint(plan, training, mark, checkpoint) | training.finished()
     if checkpoint is not None:  # where it cannot be written, say so now
-        _write_checkpoint(plan, training, mark, done, checkpoint)
+        write_checkpoint(plan, training, mark, done, checkpoint)
     options = {
         "total": n_members,
         "initial": int(done.sum()),
-        "desc": _label(plan.target_names),
-        "unit": "member",
+        "desc": label(plan.target_names),
+        "bar_format": BAR,
     }
     seen = done.copy()
 
@@ -143,9 +159,9 @@ def _watched(
             if fresh.any():
                 seen[fresh] = True
                 if checkpoint is not None:
-                    _write_checkpoint(plan, training, mark, finished, checkpoint)
+                    write_checkpoint(plan, training, mark, finished, checkpoint)
             if bar is not None:
-                _show(bar, training, int(fresh.sum()))
+                show(bar, training, int(fresh.sum()), plan.run.first_stride == 1)
 
         yield ~done & (np.arange(plan.n_members) < n_members), watch
         watch()
@@ -249,24 +265,6 @@ def _train_one(
     return parameters[mine], training.history[k], training.outcome[k]
 
 
-def _label(names: list[str]) -> str:
-    label = ", ".join(names)
-    return label if len(label) <= 24 else f"{label[:21]}..."
-
-
-def _show(bar: Any, training: Training, n_fresh: int) -> None:
-    iterations = training.outcome[:, 1]
-    running = np.flatnonzero((training.outcome[:, 0] == 0) & (iterations > 0))
-    if running.size:
-        k = running[-1]
-        loss = training.history[k, iterations[k], 1]
-        bar.set_postfix(
-            iteration=int(iterations[k]), monitor=f"{loss:.3f}", refresh=False
-        )
-    bar.update(n_fresh)
-    bar.refresh()
-
-
 def report_failures(training: Training, stacklevel: int) -> None:
     """Warn of members that could not be trained; an error if none could."""
     failed = np.flatnonzero(training.finished() & ~training.trained())
@@ -298,59 +296,3 @@ def member_history(training: Training, k: int) -> dict[str, Any]:
         "best_monitor_loss": float(lines[best, 1]),
         **{name: lines[:, i].copy() for i, name in enumerate(_boundary.HISTORY)},
     }
-
-
-# --- Checkpoints: a model file whose text says which members are finished -------------
-
-
-def _write_checkpoint(
-    plan: Plan,
-    training: Training,
-    mark: str,
-    finished: np.ndarray,
-    path: str | os.PathLike,
-) -> None:
-    members = {}
-    for k in np.flatnonzero(finished):
-        n = training.outcome[k, 1]
-        members[int(k)] = {
-            "outcome": training.outcome[k].tolist(),
-            "history": training.history[k, : n + 1].tolist(),
-        }
-    text = json.dumps({"fingerprint": mark, "finished": members})
-    _boundary_file.write_file(
-        path, [("checkpoint", plan.layout, plan.parameters.copy(), text)]
-    )
-
-
-def _read_checkpoint(
-    plan: Plan, training: Training, mark: str, path: str | os.PathLike | None
-) -> np.ndarray:
-    """Take over the members that are finished in the file, if there is one."""
-    done = np.zeros(plan.n_members, dtype=bool)
-    if path is None or not os.path.exists(path):
-        return done
-    name, _, parameters, text = _boundary_file.read_file(path)[0]
-    if name != "checkpoint":
-        raise ValueError(f"checkpoint: {os.fspath(path)} is a model, not a checkpoint")
-    try:
-        known = json.loads(text)
-        members, same = known["finished"].items(), known["fingerprint"] == mark
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise ValueError(
-            f"checkpoint: the text of {os.fspath(path)} is damaged"
-        ) from None
-    if not same:
-        raise ValueError(
-            f"checkpoint: {os.fspath(path)} belongs to other rows or settings; "
-            "give another path, or remove it"
-        )
-    sizes = _boundary.describe(plan.layout, plan.parameters)
-    for key, member in members:
-        k = int(key)
-        mine = slice(sizes.offset[k], sizes.offset[k] + sizes.n_parameters[k])
-        plan.parameters[mine] = parameters[mine]
-        training.outcome[k] = member["outcome"]
-        training.history[k, : len(member["history"])] = member["history"]
-        done[k] = True
-    return done

@@ -13,6 +13,7 @@ from .checks import check_rows
 from .cloud import cloud_of, novelty
 from .committee import Committee
 from .fitting import report_failures, train, train_together
+from .held_out import check_coverage
 from .inputs import Treatment
 from .plan import Plan
 from .posteriors import Posteriors
@@ -137,13 +138,10 @@ class Inversion:
                     committee,
                     inputs,
                     values,
-                    monitor=None,
-                    weighting=None,
                     groups=groups,
                     sample_weight=sample_weight,
                     treatment=treatment,
                     prior=part_of(self.prior, names),
-                    input_names=None,
                     target_names=names,
                 )
                 treatment = replace(treatment, encoder=plan.encoder)  # fitted once
@@ -159,8 +157,9 @@ class Inversion:
                 committee._take(plan, training)  # also if it was interrupted
                 if hasattr(committee, "layout_"):
                     self.committees_[key] = committee
-        for _, _, training, _ in fits.values():
+        for committee, plan, training, _ in fits.values():
             report_failures(training, stacklevel=3)
+            check_coverage(committee, plan, training, stacklevel=3)
         return self
 
     def _shared(self):

@@ -1,17 +1,88 @@
-"""Changing a trained committee: other weights."""
+"""Changing a trained committee: more members, other weights."""
 
 from __future__ import annotations
+
+from dataclasses import fields
 
 import numpy as np
 
 from . import _boundary
-from .checks import check_array
-from .plan import check_weights
+from .arguments import check_weights
+from .checks import check_array, check_integer
+from .fitting import report_failures, train
+from .inputs import Treatment
+from .plan import Plan
 from .threads import count_threads
 
 
 class Members:
     """What a committee can do with its members."""
+
+    def add_members(
+        self,
+        n,
+        inputs,
+        targets,
+        *,
+        checkpoint=None,
+        executor=None,
+        progress=False,
+        **given,
+    ):
+        """Train n members more, and weigh all of them anew.
+
+        The new members are of the kind that was chosen when the committee was trained,
+        and have the bits that they had if they had been trained with the others.
+
+        Parameters
+        ----------
+        n : int
+        inputs, targets : array_like
+            The rows that the committee was trained with.
+        checkpoint, executor, progress
+            As for `fit`.
+        **given
+            All else that `fit` was given: `noise`, `prior`, `groups`...
+
+        Returns
+        -------
+        Committee
+            Itself, with `n_members` larger by n.
+
+        Raises
+        ------
+        ValueError
+            When rows or arguments are not those of before, or members had failed.
+        """
+        self._require_fit()
+        before = len(self.history_)
+        if before != self.n_members:
+            raise ValueError(
+                f"{before} of {self.n_members} members were trained: fit them again"
+            )
+        total = before + check_integer("n", n, 1)
+        if self._encoder is not None:
+            given.setdefault("encoder", self._encoder)
+        names = {field.name for field in fields(Treatment)} & given.keys()
+        treatment = Treatment(**{name: given.pop(name) for name in names})
+        larger = type(self)(**(self.get_params() | {"n_members": total}))
+        plan = Plan.of(larger, inputs, targets, treatment=treatment, **given)
+        if self.kind_ is not None:
+            plan.become(plan.of_kind(self.kind_))
+        plan.adopt(self.layout_, self.parameters_)
+        training = _boundary.Training.of(plan.n_members, plan.max_iter)
+        training.outcome[:before, 0] = (
+            _boundary.STOPPED_MAX_ITER
+        )  # or whatever ended it
+        history = self.history_
+        try:
+            train(plan, training, checkpoint, executor, progress)
+        finally:
+            self._take(plan, training)
+            self.history_[:before] = history
+            self.n_members = total
+        report_failures(training, stacklevel=3)
+        return self
 
     def reweigh(self, inputs, targets, *, sample_weight=None, stacked=True):
         """Weigh the members on other rows; nothing is trained.

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .arguments import columns
 from .checks import Array, check_array, check_rows
-from .plan import columns
 
 
 def check_observations(

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import _boundary
 from ._boundary import Rows
-from .checks import check_array, check_rows
+from .arguments import (
+    cap_kernels,
+    check_names,
+    check_weights,
+    columns,
+    distinct_targets,
+    number_groups,
+    read_groups,
+    read_priors,
+    read_targets,
+    require_targets,
+)
 from .encoders import Encoder
 from .inputs import Inputs, Treatment
-from .parameter import Distribution, check_distribution
 from .preparation import Preparation
 from .priors import Prior
 from .ranges import Ranges, check_inside
 from .recipe import (
     ENOUGH_TO_STACK,
     ENOUGH_TO_WEIGH,
+    Recipe,
     Run,
     common_settings,
     is_automatic,
     n_pilots,
+    pilot_step,
     recipes,
 )
 from .stored_prior import prior_of_targets
 
-MIN_GROUPS = 5
 MOST_BESIDE = 2**25  # numbers of a member's rows that others are trained beside
+
+
+class Network(NamedTuple):
+    """A committee of one kind, laid out; how it and its pilots are trained."""
+
+    layout: np.ndarray
+    parameters: np.ndarray
+    recipe: Recipe
+    of_pilots: Recipe
 
 
 @dataclass
@@ -53,9 +72,11 @@ class Plan:
     target_names: list[str]
     one_target_axis: bool
     features: np.ndarray | None  # names of a data frame's columns
-    others: list[tuple]  # of other kinds: layout, parameters, max_iter, run
+    networks: list[Network]  # of each kind that is to be tried
     n_pilots: int  # members to train before a kind is chosen
+    step: int  # they are trained on one row in so many
     prior: Prior | None  # of the targets, as it is kept
+    kind: int | None = None  # the one that was chosen
     mark: str = ""
 
     @classmethod
@@ -65,24 +86,24 @@ class Plan:
         inputs: Any,
         targets: Any,
         *,
-        monitor: Any,
-        weighting: Any,
-        groups: Any,
-        sample_weight: Any,
         treatment: Treatment,
-        prior: Any,
-        input_names: Any,
-        target_names: Any,
+        monitor: Any = None,
+        weighting: Any = None,
+        groups: Any = None,
+        sample_weight: Any = None,
+        prior: Any = None,
+        input_names: Any = None,
+        target_names: Any = None,
     ) -> Plan:
         """Check a committee's settings and what its `fit` was given."""
         features, series = columns(inputs), getattr(targets, "name", None)
         frame_names = columns(targets) or (series if isinstance(series, str) else None)
         settings = common_settings(committee)
-        _require_targets("", targets)
+        require_targets("", targets)
         inputs = Inputs(inputs, treatment, settings["n_threads"])
-        targets, one_target_axis = _targets("", targets, len(inputs))
+        targets, one_target_axis = read_targets("", targets, len(inputs))
         n, n_targets = targets.shape
-        prior_names, priors = _priors(prior, n_targets)
+        prior_names, priors = read_priors(prior, n_targets)
         if target_names is None:
             target_names = prior_names or frame_names
         target_names = check_names("target", target_names, n_targets)
@@ -95,9 +116,9 @@ class Plan:
         reweighted = np.ptp(weights) > 0
         # A row of no weight is as good as not there; replicas are of one group.
         sample = inputs.replicas(np.flatnonzero(weights > 0))
-        groups = _groups(groups, n)[sample]
+        groups = read_groups(groups, n)[sample]
         targets, weights = targets[sample], weights[sample]
-        numbers = _number_groups(groups, with_split=monitor is None)
+        numbers = number_groups(groups, with_split=monitor is None)
         automatic = is_automatic(committee)
         enough = not automatic or numbers.max() + 1 >= ENOUGH_TO_WEIGH
         roles = _boundary.split_rows(
@@ -108,9 +129,9 @@ class Plan:
         )
         kinds = recipes(committee, len(sample))
         enough = max(kind.kernels[1] for kind in kinds)
-        most = _distinct_targets(targets, roles, settings["n_members"], enough)
+        most = distinct_targets(targets, roles, settings["n_members"], enough)
         for i, kind in enumerate(kinds):
-            capped = _cap_kernels(kind.kernels, most, committee.kernels)
+            capped = cap_kernels(kind.kernels, most, committee.kernels)
             kinds[i] = replace(kind, kernels=capped)
         settings |= vars(kinds[0]) | {"others": [vars(kind) for kind in kinds[1:]]}
         for name, given, role in (
@@ -126,10 +147,10 @@ class Plan:
                 and columns(given[0]) != features
             ):
                 raise ValueError(f"{name}inputs have other columns than inputs")
-            _require_targets(name, given[1])
+            require_targets(name, given[1])
             before = inputs.add(f"{name}inputs", given[0])
             more = np.arange(len(inputs.parts[-1]))
-            of_more, _ = _targets(name, given[1], len(more), n_targets)
+            of_more, _ = read_targets(name, given[1], len(more), n_targets)
             of_more = check_inside(name, of_more, ranges, target_names, priors)
             sample = np.concatenate([sample, before + more])
             targets = np.concatenate([targets, of_more])
@@ -147,6 +168,9 @@ class Plan:
         levels = ["log noise level"] * (inputs.n_inputs - inputs.n_channels)
         settings["ranges"] = ranges
         planned = inputs.plan(sample, targets, weights, roles, settings)
+        step = pilot_step(len(sample))
+        laid_out = [(planned.layout, planned.parameters), *planned.others]
+        of_pilots = recipes(committee, -(-len(sample) // step))
         return cls(
             planned.layout,
             planned.parameters,
@@ -169,24 +193,68 @@ class Plan:
             one_target_axis,
             None if features is None else np.array(features + levels, dtype=object),
             [
-                (*numbers, kind.max_iter, kind.run)
-                for numbers, kind in zip(planned.others, kinds[1:], strict=True)
+                Network(*numbers, kind, pilots)
+                for numbers, kind, pilots in zip(
+                    laid_out, kinds, of_pilots, strict=True
+                )
             ],
             n_pilots(settings["n_members"], len(sample)),
+            step,
             kept,
         )
 
-    def kinds(self) -> list[Plan]:
-        """Give a plan for each kind of network that is to be tried."""
-        names = ("layout", "parameters", "max_iter", "run")
-        return [self] + [
-            replace(self, others=[], **dict(zip(names, other, strict=True)))
-            for other in self.others
-        ]
+    def of_kind(self, number: int) -> Plan:
+        """Give the plan with one of the kinds of network that are to be tried."""
+        layout, parameters, recipe, _ = self.networks[number]
+        max_iter, run = recipe.max_iter, recipe.run
+        changes = {"networks": [], "kind": number, "max_iter": max_iter, "run": run}
+        return replace(self, layout=layout, parameters=parameters, **changes)
+
+    def of_pilots(self, number: int) -> Plan:
+        """Give the plan for its pilots: the same, or with fewer rows."""
+        plan = self.of_kind(number)
+        if self.step == 1:
+            return plan
+        plan.parameters = plan.parameters.copy()
+        recipe = self.networks[number].of_pilots
+        plan.max_iter, plan.run = recipe.max_iter, recipe.run
+        if plan.rows is None:
+            plan.preparation = plan.preparation.thinned(self.step)
+        else:
+            plan.rows = plan.rows.chosen(slice(None, None, self.step))
+        return plan
 
     def become(self, kind: Plan) -> None:
         """Go on with one of the kinds."""
-        vars(self).update(vars(kind) | {"others": []})
+        vars(self).update(vars(kind))
+
+    def adopt(self, layout: np.ndarray, parameters: np.ndarray) -> None:
+        """Take over the members of a committee that was trained on the same rows."""
+        old = _boundary.describe(layout, parameters)
+        new = _boundary.describe(self.layout, self.parameters)
+        ahead = new.offset[0] - new.n_members  # scales and what else is of all members
+        theirs = old.offset[0] - old.n_members
+        same = all(
+            np.array_equal(getattr(old, name), getattr(new, name)[: old.n_members])
+            for name in ("kernels", "layers", "hidden", "n_parameters", "covariance")
+        )
+        if not same or not np.array_equal(parameters[:theirs], self.parameters[:ahead]):
+            raise ValueError(
+                "inputs, targets or other arguments are not those that the committee "
+                "was trained with"
+            )
+        for k in range(old.n_members):
+            first, mine = old.offset[k], new.offset[k]
+            n = old.n_parameters[k]
+            self.parameters[mine : mine + n] = parameters[first : first + n]
+
+    def n_monitored(self) -> float:
+        """Count the rows that monitor a member."""
+        roles = (self.preparation if self.rows is None else self.rows).roles
+        n_folds = max(0, int(roles.max()))
+        if n_folds:
+            return np.count_nonzero(roles > 0) / n_folds
+        return float(np.count_nonzero(roles == _boundary.MONITOR))
 
     def rows_of(
         self,
@@ -206,6 +274,28 @@ class Plan:
     def rows_to_weigh(self) -> Rows:
         """Rows that weigh the members, at least."""
         return self.preparation.rows_to_weigh() if self.rows is None else self.rows
+
+    def rows_held_out(self, most: int) -> Rows:
+        """Give at most so many rows, as observations are, that did not train all.
+
+        Those that weigh the members, or monitor them: all, or each fold some.
+        """
+        source = self.rows if self.observed is None else self.observed
+        roles = source.roles
+        for wanted in (roles == _boundary.NO_FOLD, roles == _boundary.MONITOR):
+            if wanted.any():
+                break
+        else:
+            wanted = roles > 0
+        some = np.flatnonzero(wanted)
+        some = some[:: max(1, -(-len(some) // most))]
+        if self.observed is not None:
+            wanted = np.zeros(len(roles), dtype=bool)
+            wanted[some] = True
+            return source.as_observed(wanted)
+        rows = source.chosen(some)
+        noise = np.random.default_rng(rows.seed).standard_normal(rows.inputs.shape)
+        return replace(rows, inputs=rows.inputs + rows.noise_sd * noise)
 
     def rows_to_remember(self) -> Rows:
         """Rows as an observation is; some of them where they are made for it."""
@@ -233,139 +323,3 @@ class Plan:
         digest.update(repr((rows.seed, self.max_iter, *self.run)).encode())
         self.mark = digest.hexdigest()
         return self.mark
-
-
-# --- Arguments ---------------------------------------------------------------------
-
-
-def columns(frame: Any) -> list[str] | None:
-    """Names of a data frame's columns, if all of them are strings."""
-    names = getattr(frame, "columns", None)
-    if names is None or not all(isinstance(name, str) for name in names):
-        return None
-    return list(names)
-
-
-def _require_targets(name: str, targets: Any) -> None:
-    if targets is None:
-        raise ValueError(
-            f"{name}targets: requires y to be passed, but the target y is None"
-        )
-
-
-def _targets(
-    name: str, targets: Any, n: int, n_targets: int | None = None
-) -> tuple[np.ndarray, bool]:
-    """Targets (n, n_targets), and whether they were flat."""
-    targets = check_array(f"{name}targets", targets, (1, 2))
-    one_target_axis = targets.ndim == 1
-    if one_target_axis:
-        targets = targets[:, np.newaxis]
-    if len(targets) != n:
-        raise ValueError(
-            f"{name}inputs and {name}targets must have the same number of rows, got "
-            f"{n} and {len(targets)}"
-        )
-    return check_rows(f"{name}targets", targets, n_targets), one_target_axis
-
-
-def _distinct_targets(
-    targets: np.ndarray, roles: np.ndarray, n_members: int, enough: int
-) -> int:
-    """Count distinct targets that train, where they are fewest, up to `enough`."""
-    least = enough
-    for fold in range(1, 1 + max(1, min(n_members, roles.max()))):
-        own = targets[(roles == _boundary.TRAINING) | ((roles > 0) & (roles != fold))]
-        some = len(np.unique(own[: 10 * enough], axis=0))
-        if some < enough:
-            least = min(least, len(np.unique(own, axis=0)))
-    return least
-
-
-def _cap_kernels(kernels: tuple[int, int], most: int, given: Any) -> tuple[int, int]:
-    """No more kernels than there are distinct targets."""
-    if kernels[1] <= most:
-        return kernels
-    few = f"there are only {most} distinct targets to train on"
-    if isinstance(given, str):  # "auto"
-        return min(kernels[0], most), most
-    if not isinstance(given, tuple):
-        raise ValueError(f"kernels={kernels[0]} is too many: {few}")
-    warnings.warn(
-        f"kernels={kernels}: {few}; at most {most}", UserWarning, stacklevel=4
-    )
-    return min(kernels[0], most), most
-
-
-def check_weights(sample_weight: Any, n: int) -> np.ndarray:
-    """Give the weights of n rows: ones, or what was given if it is of use."""
-    if sample_weight is None:
-        return np.ones(n)
-    weights = check_array("sample_weight", sample_weight, (0, 1))
-    if weights.ndim == 0:
-        weights = np.full(n, weights)
-    if len(weights) != n:
-        raise ValueError(f"sample_weight must have {n} entries, got {len(weights)}")
-    if (weights < 0).any():
-        raise ValueError(f"sample_weight is negative at row {np.argmax(weights < 0)}")
-    if not weights.any():
-        raise ValueError("sample_weight is zero everywhere")
-    return weights
-
-
-def _groups(groups: Any, n: int) -> np.ndarray:
-    """Label of each row's group."""
-    if groups is None:
-        return np.arange(n)
-    groups = np.asarray(groups)
-    if groups.shape != (n,):
-        raise ValueError(f"groups must have shape ({n},), got {groups.shape}")
-    missing = groups != groups  # NaN, NaT, also among objects
-    if missing.any():
-        raise ValueError(f"groups contains NaN at row {np.argmax(missing)}")
-    return groups
-
-
-def _number_groups(groups: np.ndarray, with_split: bool) -> np.ndarray:
-    """Give the number of each row's group, from 0."""
-    try:
-        numbers = np.unique(groups, return_inverse=True)[1]
-    except TypeError as error:
-        raise TypeError(f"groups must be labels of one kind: {error}") from None
-    n_groups = int(numbers.max()) + 1
-    if with_split and n_groups < MIN_GROUPS:
-        raise ValueError(
-            f"at least {MIN_GROUPS} rows or groups of rows, with weights, are needed "
-            f"to train, monitor and weigh, got {n_groups} sample(s)"
-        )
-    return numbers
-
-
-def _priors(prior: Any, n: int) -> tuple[Any, list]:
-    """Names of a prior and its n distributions, one for each target."""
-    if prior is None:
-        return None, []
-    if n == 1 and not hasattr(prior, "__len__"):
-        prior = [prior]  # the distribution of the one target
-    if not hasattr(prior, "__len__"):
-        raise TypeError(f"prior must be a Prior or {n} distributions, got {prior!r}")
-    if len(prior) != n:
-        raise ValueError(f"prior must have {n} distributions, got {len(prior)}")
-    each = list(prior.values() if isinstance(prior, Mapping) else prior)
-    for one in each:
-        if not isinstance(one, Distribution):
-            check_distribution("prior", one)
-    return getattr(prior, "names", None), each
-
-
-def check_names(what: str, names: Any, n: int) -> list[str]:
-    """Give n names: numbered ones, or those that were given if they are of use."""
-    if names is None:
-        return [f"{what}_{i}" for i in range(n)]
-    names = [names] if isinstance(names, str) else [str(name) for name in names]
-    if len(names) != n:
-        raise ValueError(f"{what}_names must have {n} entries, got {len(names)}")
-    twice = [name for name in names if names.count(name) > 1]
-    if twice and what == "target":
-        raise ValueError(f"target_names: {twice[0]!r} is there twice")
-    return names

@@ -66,6 +66,11 @@ class Preparation:
         sizes = _boundary.describe(self.layout, self.parameters)
         return len(self.roles) * sizes.n_features
 
+    def thinned(self, step: int) -> Preparation:
+        """Give one row in so many."""
+        names = "sample", "targets", "weights", "roles"
+        return replace(self, **{name: getattr(self, name)[::step] for name in names})
+
     def rows_of(
         self, member: int, interrupt: Array | None = None, n_threads: int | None = None
     ) -> Rows:
@@ -80,14 +85,11 @@ class Preparation:
         return self._make(self.roles != _boundary.NO_FOLD, streams, member, interrupt)
 
     def rows_to_weigh(self) -> Rows:
-        """Rows that weigh the members; those that monitor all where none do.
-
-        Where all rows are in folds members count the same, and any row will do.
-        """
+        """Rows that weigh the members; those that monitor all where none do, or any."""
         wanted = self.roles == _boundary.NO_FOLD
         if not wanted.any():
             wanted = self.roles == _boundary.MONITOR
-        if not wanted.any():
+        if not wanted.any():  # members count the same, whatever the row
             wanted[0] = True
         return self._make(wanted, self.roles + 3, ALL)
 
@@ -101,7 +103,10 @@ class Preparation:
         wanted = np.zeros(len(self.roles), dtype=bool)
         most = min(MOST_REMEMBERED, max(1000, MOST_NUMBERS // self.raw[0].n_channels))
         wanted[np.linspace(0, len(wanted) - 1, min(len(wanted), most)).astype(int)] = 1
-        wanted &= self.roles != _boundary.NO_FOLD
+        return self.as_observed(wanted & (self.roles != _boundary.NO_FOLD))
+
+    def as_observed(self, wanted: Array) -> Rows:
+        """Give rows as observations are: noisy, with nothing done to them yet."""
         return self._make(wanted, self.roles + 3, ALL, drop=False, raw=True)
 
     def fit_encoder(self, encoder: Any) -> Encoder:

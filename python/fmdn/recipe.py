@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from . import _boundary
 from .checks import check_integer
 from .threads import count_threads
@@ -23,20 +25,24 @@ PLAIN = {
     "patience": 50,
 }
 
-# Simple and curved, as most tables are; nearly linear; posteriors of intricate shape.
-KINDS = (
-    {"layers": 3, "kernels": (1, 4), "linear_path": False, "decay": 5.0},
-    {"layers": 2, "kernels": (1, 2), "linear_path": True, "decay": 3000.0},
-    {"layers": 2, "kernels": (16, 16), "linear_path": True, "decay": 5.0},
-)
+# Simple and curved, as most tables are; nearly linear; posteriors of intricate shape;
+# and last, no more than the prior.
 WIDTH = (15, 40)
+KINDS = (
+    {"hidden": [WIDTH] * 3, "kernels": (1, 4), "linear_path": False, "decay": 5.0},
+    {"hidden": [WIDTH] * 2, "kernels": (1, 2), "linear_path": True, "decay": 3000.0},
+    {"hidden": [WIDTH] * 2, "kernels": (16, 16), "linear_path": True, "decay": 5.0},
+    {"hidden": [1], "kernels": (8, 8), "linear_path": False, "decay": 1e6},
+)
+NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
 MEMORY = 30
 PATIENCE = 100, 300  # of many and of few rows
 PATIENT_WORK = 300_000  # rows times patience, between these
 WORK = 20_000_000  # rows times iterations of a member, about
-SHORTEST, LONGEST = 250, 5000  # iterations on all rows
+SHORTEST, LONGEST = 100, 5000  # iterations on all rows
 WARM_ROWS = 10_000  # training on a part of the rows first leaves at least these
 PILOT_ROWS = 20_000  # rows times pilots of a kind
+MANY_ROWS = 40_000  # from twice as many on pilots see a part of them
 ENOUGH_TO_WEIGH = 5000  # groups of rows, of which a tenth can be spared
 ENOUGH_TO_STACK = 500  # rows of a weighting set
 
@@ -94,14 +100,14 @@ def recipes(committee: Any, n_rows: int) -> list[Recipe]:
     stride = 1
     while n_rows >= 4 * stride * WARM_ROWS:
         stride *= 4
-    n_stages = stride.bit_length() // 2 + 1
-    length = min(max(WORK // n_rows, SHORTEST), LONGEST) * n_stages
+    last = min(max(WORK // n_rows, SHORTEST), LONGEST)
+    # Each stage but the last has half of the iterations that are left: one less for
+    # every factor of four.
+    length = last * 2 ** (stride.bit_length() // 2)
     patience = min(max(PATIENT_WORK // n_rows, PATIENCE[0]), PATIENCE[1])
     return [
         _recipe(
-            {"max_iter": length, "patience": patience, **kind}
-            | {"hidden": [WIDTH] * kind["layers"]}
-            | given,
+            {"max_iter": length, "patience": patience} | kind | given,
             Run(0, kind["decay"], MEMORY, stride),
         )
         for kind in KINDS
@@ -111,6 +117,28 @@ def recipes(committee: Any, n_rows: int) -> list[Recipe]:
 def n_pilots(n_members: int, n_rows: int) -> int:
     """Give the members of each kind that are trained before one is chosen."""
     return min(n_members, max(1, PILOT_ROWS // n_rows))
+
+
+def pilot_step(n_rows: int) -> int:
+    """Pilots are trained on one row in so many."""
+    return max(1, n_rows // MANY_ROWS)
+
+
+def choose(losses: list[np.ndarray], n_monitored: float) -> int:
+    """Give the number of the kind to go on with, from its pilots' monitor losses.
+
+    The one with the lowest mean, if it is better than knowing nothing: by more than its
+    standard error, and by more than the loss falls on `n_monitored` rows only because
+    training stops where it is lowest there, of the order of a nat for all of them.
+    """
+    means = [np.nanmean(one) if np.isfinite(one).any() else np.inf for one in losses]
+    best = int(np.argmin(means))
+    gains = losses[NOTHING] - losses[best]
+    gains = gains[np.isfinite(gains)]
+    if best == NOTHING or not gains.size:
+        return best
+    error = gains.std(ddof=1) / np.sqrt(gains.size) if gains.size > 1 else 0.0
+    return best if gains.mean() > error + 1 / max(1, n_monitored) else NOTHING
 
 
 def _is_auto(value: Any) -> bool:

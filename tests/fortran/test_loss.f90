@@ -132,7 +132,7 @@ contains
       end do
    end subroutine test_gradients
 
-   !> The squares of the weights, not of the biases or of the linear path.
+   !> The squares of the weights, not of the biases or of the linear path to the means.
    subroutine test_decay()
       real(wp), parameter :: h = 1e-5_wp
       type(member_type) :: member
@@ -141,17 +141,18 @@ contains
       integer :: i, j, path
 
       do path = 0, 1
-         member = example_member(full, 1, path == 1)
+         member = example_member(full, 2, path == 1)
          parameters = normals(int(member%n_parameters), 5)
          if (allocated(gradient)) deallocate (gradient, unused)
          allocate (gradient, unused, mold=parameters)
          loss = 0
          gradient = 0
          call add_decay(member, 0.5_wp, parameters, loss, gradient)
-         ! layers of 3 -> 5 -> 4 -> 6 with their biases
+         ! layers of 3 -> 5 -> 4 -> 12 with their biases
          expected = parameters
-         expected([(i, i=16, 20), (i, i=41, 44), (i, i=69, 74)]) = 0
-         expected(75:) = 0
+         expected([(i, i=16, 20), (i, i=41, 44), (i, i=93, 104)]) = 0
+         ! for each input and kernel: logit, two means, three numbers of the covariance
+         if (path == 1) expected([([106 + 6*i, 107 + 6*i], i=0, 5)]) = 0
          call check_close(loss, 0.5_wp*sum(expected**2), 1e-13_wp, "decay of the weights")
          do i = 1, size(parameters)
             up = 0

@@ -1,5 +1,7 @@
 """What a committee promises to who trains one and asks it."""
 
+import re
+
 import fmdn
 import numpy as np
 import pytest
@@ -7,15 +9,14 @@ from fmdn import Committee, GaussianNoise, Normal, Prior
 from fmdn import _boundary as boundary
 from fmdn.fitting import Plan
 from fmdn.inputs import Treatment
-
-NOTHING = dict.fromkeys(
-    ("monitor", "weighting", "groups", "sample_weight", "prior"), None
-) | {"input_names": None, "target_names": None, "treatment": Treatment()}
+from fmdn.progress import time_left
 
 
 def roles_of(committee, inputs, targets, **given):
     """Roles of the rows: a fold's number, or one of the boundary's constants."""
-    return Plan.of(committee, inputs, targets, **NOTHING | given).rows.roles
+    return Plan.of(
+        committee, inputs, targets, treatment=Treatment(), **given
+    ).rows.roles
 
 
 def member_losses(committee, inputs, targets):
@@ -267,6 +268,31 @@ def test_progress_shows_every_member(rows, quick, capsys):
     Committee(**quick).fit(*rows, target_names=["wave", "depth"], progress=True)
     shown = capsys.readouterr().err
     assert "wave, depth" in shown and "3/3" in shown
+
+
+def test_progress_shows_monitor_loss_and_time_left(rows, quick, capsys):
+    pytest.importorskip("tqdm")
+    slow = quick | {"max_iter": 3000, "patience": None, "hidden": 40, "n_threads": 1}
+    committee = Committee(**slow).fit(*rows, progress=True)
+    shown = capsys.readouterr().err
+    # before the first member has ended, at most that long
+    bar = r"0/3 \[.*iteration=\d+, monitor=-?\d+\.\d+, left=<\d\d:\d\d"
+    assert re.search(bar, shown)
+    assert re.search(r"[12]/3 \[.*left=\d\d:\d\d", shown)
+    assert len(committee.history_) == 3
+
+
+def test_the_time_left_is_that_of_members_like_those_that_ended():
+    training = boundary.Training.of(4, 100)
+    assert time_left(training, 4, True) is None
+    training.outcome[:2, 1] = 10  # two members at iteration 10, after 2 and 4 seconds
+    training.history[0, 10, 5], training.history[1, 10, 5] = 2, 4
+    # 100 iterations at 0.3 s: 30 s each, two at a time
+    assert time_left(training, 4, True) == pytest.approx((28 + 26 + 60) / 2)
+    assert time_left(training, 4, False) is None  # iterations of different length
+    training.outcome[0] = 3, 20, 15
+    training.history[0, 20, 5] = 6
+    assert time_left(training, 4, False) == pytest.approx(2 + 6 + 6)  # one runs
 
 
 # --- Names ----------------------------------------------------------------------------

@@ -29,11 +29,9 @@ def trained(samples, noise, **options):
 
 
 def plan(data, targets, **given):
-    nothing = dict.fromkeys(("monitor", "weighting", "groups", "sample_weight"))
-    names = dict.fromkeys(("prior", "input_names", "target_names"))
     committee = Committee(n_members=12, kernels=1)
     treatment = Treatment(**given)
-    return Plan.of(committee, data, targets, **nothing | names, treatment=treatment)
+    return Plan.of(committee, data, targets, treatment=treatment)
 
 
 def test_training_noise_is_fresh_and_the_rest_is_one_draw():

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from fmdn import Committee
+from fmdn import Committee, CorrelatedNoise, recipe
 from fmdn import _boundary as boundary
 from fmdn.fitting import Plan
 from fmdn.inputs import Treatment
-from fmdn.recipe import KINDS
+from fmdn.recipe import KINDS, NOTHING, choose
 from scipy import optimize
 from scipy.special import logsumexp
 
@@ -21,16 +21,7 @@ def curved(n, seed=0):
     return inputs, np.sin(2 * inputs[:, 0]) + 0.3 * rng.standard_normal(n)
 
 
-def kind_of(committee):
-    """Say which kind of network was chosen."""
-    sizes = boundary.describe(committee.layout_, committee.parameters_)
-    (found,) = set(zip(sizes.layers.tolist(), sizes.linear_path > 0, strict=True))
-    many = sizes.kernels.min() > 10
-    for number, kind in enumerate(KINDS):
-        if found == (kind["layers"], kind["linear_path"]):
-            if many == (kind["kernels"][0] > 10):
-                return number
-    raise AssertionError(found)
+CURVED, LINEAR, INTRICATE = range(3)
 
 
 # --- The choice -----------------------------------------------------------------------
@@ -41,7 +32,7 @@ def test_a_linear_problem_gets_a_linear_path():
     models = rng.standard_normal((400, 4))
     data = models + 0.5 * rng.standard_normal(models.shape)
     committee = Committee(n_members=2, seed=1).fit(data, models)
-    assert kind_of(committee) == 1
+    assert committee.kind_ == LINEAR
     # p/2n with p = 4 (4 + 1) + 10 = 30 is 0.04 nat; the others lose several times that
     data = rng.standard_normal((5000, 4))
     data *= np.sqrt(1.25)
@@ -56,19 +47,17 @@ def test_a_bent_posterior_gets_many_kernels():
     models = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)])
     data = rng.standard_normal((2000, 1))
     committee = Committee(n_members=2, max_iter=300, seed=1).fit(data, models)
-    assert kind_of(committee) == 2
+    assert committee.kind_ == INTRICATE
 
 
 def test_the_kind_with_the_lowest_monitor_loss_is_kept():
     inputs, targets = curved(300)
     committee = Committee(**AUTO).fit(inputs, targets)
     monitored = np.mean([one["best_monitor_loss"] for one in committee.history_])
-    nothing = dict.fromkeys(
-        ("monitor", "weighting", "groups", "sample_weight", "prior", "input_names")
-    )
-    nothing |= {"target_names": None, "treatment": Treatment()}
+    whole = Plan.of(Committee(**AUTO), inputs, targets, treatment=Treatment())
     losses = []
-    for plan in Plan.of(Committee(**AUTO), inputs, targets, **nothing).kinds():
+    for number in range(len(KINDS)):
+        plan = whole.of_kind(number)
         assert not (plan.rows.roles == boundary.NO_FOLD).any()  # few rows: all train
         training = boundary.Training.of(plan.n_members, plan.max_iter)
         boundary.train_members(
@@ -77,7 +66,58 @@ def test_the_kind_with_the_lowest_monitor_loss_is_kept():
         best = training.outcome[:, 2]
         losses.append(training.history[np.arange(3), best, 1].mean())
     assert monitored == min(losses)
-    assert kind_of(committee) == np.argmin(losses)
+    assert committee.kind_ == np.argmin(losses)
+    sizes = boundary.describe(committee.layout_, committee.parameters_)
+    assert (sizes.layers == len(KINDS[committee.kind_]["hidden"])).all()
+
+
+def test_a_kind_must_be_clearly_better_than_knowing_nothing():
+    nothing = np.array([1.0, 1.1, 1.2, 1.3])
+    worse = nothing + 0.5
+    better = nothing - 0.1  # on every fold alike
+    assert choose([worse, better, worse, nothing], n_monitored=11) == 1
+    # what stopping at the best of many losses gives on nine rows
+    assert choose([worse, better, worse, nothing], n_monitored=9) == NOTHING
+    # a mean that is smaller than its own error
+    unsure = nothing - [0.5, -0.4, 0.5, -0.4]
+    assert choose([worse, unsure, worse, nothing], n_monitored=1000) == NOTHING
+    assert choose([worse, worse, worse, nothing], n_monitored=1000) == NOTHING
+    failed = np.full(4, np.nan)
+    assert choose([failed, better, worse, nothing], n_monitored=1000) == 1
+    assert choose([worse, better, worse, failed], n_monitored=1000) == 1
+    assert choose([worse, [np.nan, *better[1:]], worse, nothing], 1000) == 1
+
+
+def test_pilots_see_a_part_of_many_rows(monkeypatch):
+    """And the members are those that were trained on all rows alone."""
+    monkeypatch.setattr(recipe, "MANY_ROWS", 200)
+    rows = curved(1000)
+    settings = {"n_members": 2, "max_iter": 10, "seed": 3}
+    seen, train = [], boundary.train_members
+
+    def counted(layout, parameters, rows, *arguments):
+        seen.append(len(rows.inputs))
+        train(layout, parameters, rows, *arguments)
+
+    monkeypatch.setattr(boundary, "train_members", counted)
+    committee = Committee(**settings).fit(*rows)
+    assert seen == [200] * len(KINDS) + [1000]
+    plan = Plan.of(Committee(**settings), *rows, treatment=Treatment())
+    plan = plan.of_kind(committee.kind_)
+    training = boundary.Training.of(plan.n_members, plan.max_iter)
+    train(plan.layout, plan.parameters, plan.rows, 0, 2, plan.run, 1, training, int)
+    np.testing.assert_array_equal(committee.parameters_, plan.parameters)
+
+
+def test_pilots_with_noise_of_their_own_see_a_part_too(monkeypatch):
+    monkeypatch.setattr(recipe, "MANY_ROWS", 200)
+    models = np.random.default_rng(0).standard_normal((1000, 1))
+    noise = CorrelatedNoise(0.09 * np.eye(2))
+    committee = Committee(2, max_iter=60).fit(
+        np.hstack([models, -models]), models[:, 0], noise=noise, sample_weight=1.0
+    )
+    # two data with a noise of 0.3: sd 0.3/sqrt(2) nearly
+    assert 0.15 < committee.posterior([0.0, 0.0]).std() < 0.3
 
 
 # --- Promises -------------------------------------------------------------------------

@@ -315,7 +315,7 @@ def test_nothing_is_learnt_from_nothing(seed, times):
         rng = np.random.default_rng(k)
         models = prior.rvs(10_000, random_state=rng)
         data = models[:, np.newaxis] + rng.standard_normal((10_000, 3))
-        committee = Committee(n_members=5, hidden=(25, 50), kernels=(3, 8), seed=k)
+        committee = Committee(n_members=5, seed=k)
         committee.fit(data[:5000], rng.permutation(models[:5000]))
         held_out = rng.permutation(models[5000:])
         gain = committee.score(data[5000:], held_out) - prior.logpdf(held_out).mean()

@@ -156,11 +156,11 @@ def half_zeros(n, seed):
 
 
 @pytest.mark.parametrize("where", ["input", "target"])
-@pytest.mark.parametrize("linear_path", [False, True])
+@pytest.mark.parametrize("linear_path", ["auto", True])
 @pytest.mark.parametrize("rows", [clean, half_zeros])
 def test_one_outlier_changes_little(rows, linear_path, where, times, seed):
     """1e6 sd in one row of 1,000: less than 0.1 nat on clean rows."""
-    for number in range(seed, seed + times(20)):
+    for number in range(seed, seed + times(10)):
         inputs, targets = rows(1000, number)
         row = np.random.default_rng(number).integers(1000)
         without = np.delete(inputs, row, axis=0), np.delete(targets, row)
@@ -168,8 +168,8 @@ def test_one_outlier_changes_little(rows, linear_path, where, times, seed):
             inputs[row, 0] += 1e6 * inputs[:, 0].std()
         else:
             targets[row] -= 1e6 * targets.std()
-        options = {"n_members": 4, "linear_path": linear_path, "seed": number}
-        options |= {"hidden": (25, 50), "kernels": (3, 8)}
+        options = {"n_members": 3, "linear_path": linear_path, "seed": number}
+        options |= {"max_iter": 200, "patience": 50}  # as the defaults, but soon done
         test = rows(4000, 1000 + number)
         expected = fitted(*without, **options).score(*test)
         got = fitted(inputs, targets, **options).score(*test)
