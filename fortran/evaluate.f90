@@ -55,26 +55,29 @@ contains
 
    !> The value below which the probability is q, one target: Newton steps for the logarithm of the
    !> nearer tail, which is nearly a parabola far out, inside a bracket that shrinks. q <= 0 and
-   !> q >= 1 give minus and plus `huge`.
-   pure function mixture_quantile(kernels, weights, means, factors, q) result(x)
+   !> q >= 1 give minus and plus `huge`. `above` is 1 - q, if it has digits of its own.
+   pure function mixture_quantile(kernels, weights, means, factors, q, above) result(x)
       type(kernel_set), intent(in) :: kernels
       real(wp), intent(in), contiguous :: weights(:), means(:), factors(:)
       real(wp), intent(in) :: q
+      real(wp), intent(in), optional :: above
       real(wp) :: x
       integer, parameter :: max_steps = 200
-      real(wp) :: low, high, p(1), slope(1), tail, step, newton, steps_before(2), resolution
+      real(wp) :: low, high, p(1), slope(1), tail, step, newton, steps_before(2), resolution, rest
       logical :: upper
       integer :: i
 
       x = -huge(x)
       if (q <= 0) return
       x = huge(x)
-      if (q >= 1) return
+      rest = 1 - q
+      if (present(above)) rest = above
+      if (rest <= 0) return
       ! Phi(-z) <= exp(-z**2/2) bounds every kernel's own quantile, and so the mixture's.
       low = minval(means - sqrt(-2*log(q))/factors)
-      high = maxval(means + sqrt(-2*log(1 - q))/factors)
+      high = maxval(means + sqrt(-2*log(rest))/factors)
       upper = q > 0.5_wp
-      tail = merge(1 - q, q, upper)
+      tail = merge(rest, q, upper)
       x = min(max(sum(weights*means), low), high)
       steps_before = high - low
       do i = 1, max_steps

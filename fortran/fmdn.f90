@@ -18,6 +18,7 @@ module fmdn
    use fmdn_layout, only: at_inputs, at_members, at_parameters, at_targets
    use fmdn_mixture, only: diagonal, full, isotropic
    use fmdn_posteriors, only: mixture
+   use fmdn_recalibration, only: read_recalibration, score_map
    use fmdn_sensitivity, only: kernels_of_rows => kernel_sensitivity, &
       moments_of_rows => moment_sensitivity
    use fmdn_splits, only: role_monitor, role_training, role_weighting
@@ -182,16 +183,20 @@ contains
       if (allocated(self%layout)) n = int(self%layout(at_members))
    end function n_members
 
-   !> The posterior of one observation (n_inputs).
-   subroutine posterior_of_one(self, observed, result, status)
+   !> The posterior of one observation (n_inputs), recalibrated if that is asked for:
+   !> status_no_recalibration where the committee has no map.
+   subroutine posterior_of_one(self, observed, result, status, recalibrated)
       class(committee), intent(in) :: self
       real(wp), intent(in) :: observed(:)
       type(mixture), intent(out) :: result
       integer, intent(out) :: status
+      logical, intent(in), optional :: recalibrated !! default: no
       type(committee_view) :: view
+      type(score_map), allocatable :: map
       real(wp), allocatable :: weights(:, :), means(:, :, :), factors(:, :, :, :)
 
       call look(self, size(observed), view, status)
+      if (status == status_ok) call look_for_map(self, recalibrated, map, status)
       if (status /= status_ok) return
       allocate (weights(view%n_kernels, 1), means(view%n_targets, view%n_kernels, 1), &
          factors(view%n_targets, view%n_targets, view%n_kernels, 1))
@@ -199,21 +204,25 @@ contains
          weights, means, factors, status)
       if (status /= status_ok) return
       result = mixture(weights(:, 1), means(:, :, 1), factors(:, :, :, 1), view%ranges)
+      if (allocated(map)) result%recalibration = map
    end subroutine posterior_of_one
 
    !> The posteriors of many observations (n_inputs, n), on `n_threads` threads.
-   subroutine posterior_of_many(self, observed, results, status, n_threads)
+   subroutine posterior_of_many(self, observed, results, status, n_threads, recalibrated)
       class(committee), intent(in) :: self
       real(wp), intent(in), contiguous :: observed(:, :)
       type(mixture), allocatable, intent(out) :: results(:)
       integer, intent(out) :: status
       integer, intent(in), optional :: n_threads !! default: 1
+      logical, intent(in), optional :: recalibrated !! default: no
       type(committee_view) :: view
+      type(score_map), allocatable :: map
       real(wp), allocatable :: weights(:, :), means(:, :, :), factors(:, :, :, :)
       integer(ip) :: i, n
       integer :: failure
 
       call look(self, size(observed, 1), view, status, n_threads)
+      if (status == status_ok) call look_for_map(self, recalibrated, map, status)
       if (status /= status_ok) return
       n = size(observed, 2, kind=ip)
       status = status_out_of_memory
@@ -227,6 +236,7 @@ contains
       allocate (results(n))
       do i = 1, n
          results(i) = mixture(weights(:, i), means(:, :, i), factors(:, :, :, i), view%ranges)
+         if (allocated(map)) results(i)%recalibration = map
       end do
    end subroutine posterior_of_many
 
@@ -310,6 +320,20 @@ contains
       call view_committee(self%layout, self%parameters, view, status)
       if (status == status_ok .and. n_observed /= view%n_inputs) status = status_invalid_argument
    end subroutine look
+
+   !> The committee's map, if it is wanted.
+   subroutine look_for_map(self, recalibrated, map, status)
+      class(committee), intent(in) :: self
+      logical, intent(in), optional :: recalibrated
+      type(score_map), allocatable, intent(out) :: map
+      integer, intent(out) :: status
+
+      status = status_ok
+      if (.not. present(recalibrated)) return
+      if (.not. recalibrated) return
+      allocate (map)
+      call read_recalibration(self%layout, self%parameters, map, status)
+   end subroutine look_for_map
 
    pure function threads(n_threads) result(n)
       integer, intent(in), optional :: n_threads

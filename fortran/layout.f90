@@ -31,11 +31,12 @@ module fmdn_layout
    character(len=*), parameter, public :: target_scale_block = "target scale"
    character(len=*), parameter, public :: member_weights_block = "member weights"
    character(len=*), parameter, public :: network_block = "network"
+   character(len=*), parameter, public :: recalibration_block = "recalibration"
 
    !> Blocks that this version understands; it refuses others that are required.
-   character(len=tag_length), parameter, public :: known_blocks(7) = [character(len=tag_length) :: &
+   character(len=tag_length), parameter, public :: known_blocks(8) = [character(len=tag_length) :: &
       input_mask_block, projection_block, input_scale_block, target_range_block, &
-      target_scale_block, member_weights_block, network_block]
+      target_scale_block, member_weights_block, network_block, recalibration_block]
 
    !> Where one block lies.
    type :: block_view

@@ -1,6 +1,7 @@
 !> The posterior of one observation as a value: a mixture of Gaussian kernels that answers
 !> questions, in the units of the targets. Where these have ranges, weights, means and factors are
-!> those of the kernels in the space that the ranges say (fmdn_targets). An empty mixture, a point
+!> those of the kernels in the space that the ranges say (fmdn_targets); a recalibrated one is not
+!> the sum of its kernels any more (fmdn_recalibration). An empty mixture, a point
 !> of another length and a target that is not there have no mass: their density is 0 (its logarithm
 !> -huge) and their quantiles are -huge.
 module fmdn_posteriors
@@ -9,6 +10,8 @@ module fmdn_posteriors
    use fmdn_kinds, only: ip, wp
    use fmdn_moments, only: moments_within
    use fmdn_random, only: for_samples, stream_of
+   use fmdn_recalibration, only: recalibrated_cdf, recalibrated_log_density, recalibrated_moments, &
+      recalibrated_quantile, recalibrated_sample, score_map
    use fmdn_targets, only: target_range
    use fmdn_within, only: cdf_within, log_density_within, quantile_within, sample_within
    implicit none (type, external)
@@ -20,6 +23,7 @@ module fmdn_posteriors
       real(wp), allocatable :: means(:, :)      !! (n_targets, n_kernels)
       real(wp), allocatable :: factors(:, :, :) !! (n_targets, n_targets, n_kernels): U of evaluate
       type(target_range), allocatable :: ranges(:) !! (n_targets); not allocated: free
+      type(score_map), allocatable :: recalibration !! of one target; not allocated: none
    contains
       procedure :: n_targets
       procedure :: n_kernels
@@ -65,12 +69,19 @@ contains
    pure function log_density(self, x) result(log_p)
       class(mixture), intent(in) :: self
       real(wp), intent(in) :: x(:) !! (n_targets)
+      type(target_range) :: ranges(self%n_targets())
       real(wp) :: log_p, one(1)
 
       log_p = -huge(log_p)
       if (self%n_kernels() == 0 .or. size(x) /= self%n_targets()) return
-      call log_density_within(processor_kernels(), ranges_of(self), self%weights, self%means, &
-         self%factors, reshape(x, [size(x), 1]), one)
+      ranges = ranges_of(self)
+      if (allocated(self%recalibration)) then
+         call recalibrated_log_density(processor_kernels(), self%recalibration, ranges(1), &
+            self%weights, self%means(1, :), self%factors(1, 1, :), x, one)
+      else
+         call log_density_within(processor_kernels(), ranges, self%weights, self%means, &
+            self%factors, reshape(x, [size(x), 1]), one)
+      end if
       log_p = one(1)
    end function log_density
 
@@ -88,8 +99,13 @@ contains
       if (i == 0) return
       means = self%means(i, :)
       ranges = ranges_of(self)
-      call cdf_within(processor_kernels(), ranges(i), self%weights, means, &
-         marginal_factors(self%factors, i), [x], .false., one)
+      if (allocated(self%recalibration)) then
+         call recalibrated_cdf(processor_kernels(), self%recalibration, ranges(1), self%weights, &
+            means, self%factors(1, 1, :), [x], .false., one)
+      else
+         call cdf_within(processor_kernels(), ranges(i), self%weights, means, &
+            marginal_factors(self%factors, i), [x], .false., one)
+      end if
       p = one(1)
    end function cdf
 
@@ -108,8 +124,13 @@ contains
       if (i == 0) return
       means = self%means(i, :)
       ranges = ranges_of(self)
-      x = quantile_within(processor_kernels(), ranges(i), self%weights, means, &
-         marginal_factors(self%factors, i), q)
+      if (allocated(self%recalibration)) then
+         x = recalibrated_quantile(processor_kernels(), self%recalibration, ranges(1), &
+            self%weights, means, self%factors(1, 1, :), q)
+      else
+         x = quantile_within(processor_kernels(), ranges(i), self%weights, means, &
+            marginal_factors(self%factors, i), q)
+      end if
    end function quantile
 
    pure function ranges_of(self) result(ranges)
@@ -136,8 +157,7 @@ contains
       real(wp) :: values(self%n_targets())
       real(wp) :: matrix(self%n_targets(), self%n_targets())
 
-      if (size(values) > 0) call moments_within(ranges_of(self), self%weights, self%means, &
-         self%factors, values, matrix)
+      if (size(values) > 0) call moments(self, values, matrix)
    end function mean
 
    !> Posterior standard deviation of each target.
@@ -157,9 +177,22 @@ contains
       real(wp) :: matrix(self%n_targets(), self%n_targets())
       real(wp) :: centre(self%n_targets())
 
-      if (size(centre) == 0) return
-      call moments_within(ranges_of(self), self%weights, self%means, self%factors, centre, matrix)
+      if (size(centre) > 0) call moments(self, centre, matrix)
    end function covariance
+
+   pure subroutine moments(self, centre, matrix)
+      type(mixture), intent(in) :: self
+      real(wp), intent(out) :: centre(:), matrix(:, :)
+      type(target_range) :: ranges(self%n_targets())
+
+      ranges = ranges_of(self)
+      if (allocated(self%recalibration)) then
+         call recalibrated_moments(processor_kernels(), self%recalibration, ranges(1), &
+            self%weights, self%means(1, :), self%factors(1, 1, :), centre(1), matrix(1, 1))
+      else
+         call moments_within(ranges, self%weights, self%means, self%factors, centre, matrix)
+      end if
+   end subroutine moments
 
    !> Covariance of the targets in each kernel: (n_targets, n_targets, n_kernels).
    pure function covariances(self) result(matrices)
@@ -183,8 +216,15 @@ contains
       if (size(samples) == 0) return
       ranges = ranges_of(self)
       do j = 1, n
-         call sample_within(processor_kernels(), ranges, self%weights, self%means, self%factors, &
-            stream_of(int(seed, ip), 1, for_samples), int(j - 1, ip), samples(:, j))
+         if (allocated(self%recalibration)) then
+            samples(1, j) = recalibrated_sample(processor_kernels(), self%recalibration, &
+               ranges(1), self%weights, self%means(1, :), self%factors(1, 1, :), &
+               stream_of(int(seed, ip), 1, for_samples), int(j - 1, ip))
+         else
+            call sample_within(processor_kernels(), ranges, self%weights, self%means, &
+               self%factors, stream_of(int(seed, ip), 1, for_samples), int(j - 1, ip), &
+               samples(:, j))
+         end if
       end do
    end function sample
 

@@ -26,6 +26,7 @@ module fmdn_status
    integer, parameter, public :: status_not_a_table = 18
    integer, parameter, public :: status_outside_range = 19
    integer, parameter, public :: status_has_ranges = 20
+   integer, parameter, public :: status_no_recalibration = 21
 
    integer, parameter, public :: stopped_not_yet = 0
    integer, parameter, public :: stopped_gradient = 1
@@ -65,6 +66,7 @@ contains
       case (status_not_legacy); text = "the original's format cannot hold this committee"
       case (status_not_a_table); text = "not a table of numbers"
       case (status_outside_range); text = "a target lies outside its range"
+      case (status_no_recalibration); text = "the committee has no recalibration"
       case (status_has_ranges); text = "the targets have ranges, of which this call knows nothing"
       case default; text = "unknown status"
       end select

@@ -17,7 +17,7 @@ module fmdn_targets
    implicit none (type, external)
    private
    public :: target_range, new_ranges, append_ranges, read_ranges
-   public :: map_targets, to_kernels, from_kernels, log_slope, is_inside, into_period
+   public :: map_targets, to_kernels, from_kernels, log_slope, is_inside, into_period, normal_score
 
    integer, parameter, public :: free = 0, truncated = 1, log_truncated = 2, half_line = 3, &
       probit = 4, log_probit = 5, periodic = 6
@@ -300,5 +300,30 @@ contains
       end if
       if (below < above) x = -x
    end function normal_quantile
+
+   !> The same, as far out as there are numbers: at most 38 from 0.
+   elemental function normal_score(below, above) result(x)
+      real(wp), intent(in) :: below, above
+      real(wp) :: x
+      real(wp), parameter :: root_half = sqrt(0.5_wp), root_half_pi = sqrt(acos(0.0_wp)), &
+         farthest = 38
+      real(wp) :: log_p, t, step
+      integer :: i
+
+      x = normal_quantile(below, above)
+      if (abs(x) < farthest_probit) return
+      x = farthest
+      if (min(below, above) > tiny(x)) then
+         log_p = log(min(below, above))
+         t = sqrt(-2*log_p)
+         x = t - (2.515517_wp + t*(0.802853_wp + t*0.010328_wp)) &
+            /(1 + t*(1.432788_wp + t*(0.189269_wp + t*0.001308_wp)))
+         do i = 1, 3
+            step = exp(log_p + 0.5_wp*(x*x + log_two_pi)) - root_half_pi*erfc_scaled(root_half*x)
+            x = x - step/(1 + 0.5_wp*x*step)
+         end do
+      end if
+      if (below < above) x = -x
+   end function normal_score
 
 end module fmdn_targets

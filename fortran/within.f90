@@ -205,26 +205,31 @@ contains
 
    !> The value below which the probability is q, one target: as mixture_quantile where kernels
    !> reach everywhere, else the same steps between the ends. q <= 0 and q >= 1 give the ends.
-   pure function quantile_within(kernels, range, weights, means, factors, q) result(x)
+   !> `above` is 1 - q, if it has digits of its own.
+   pure function quantile_within(kernels, range, weights, means, factors, q, above) result(x)
       type(kernel_set), intent(in) :: kernels
       type(target_range), intent(in) :: range
       real(wp), intent(in), contiguous :: weights(:), means(:), factors(:)
       real(wp), intent(in) :: q
-      real(wp) :: x
+      real(wp), intent(in), optional :: above
+      real(wp) :: x, rest
 
+      rest = 1 - q
+      if (present(above)) rest = above
       if (range%is_cut() .or. range%kind == periodic) then
-         x = quantile_between(kernels, range, weights, means, factors, q)
+         x = quantile_between(kernels, range, weights, means, factors, q, rest)
       else
-         x = mixture_quantile(kernels, weights, means, factors, q)
+         x = mixture_quantile(kernels, weights, means, factors, q, rest)
       end if
       if (range%is_mapped()) x = from_kernels(range, x)
       if (range%is_cut()) x = min(max(x, range%low), range%high)
    end function quantile_within
 
-   pure function quantile_between(kernels, range, weights, means, factors, q) result(y)
+   pure function quantile_between(kernels, range, weights, means, factors, q, rest) result(y)
       type(kernel_set), intent(in) :: kernels
       type(target_range), intent(in) :: range
       real(wp), intent(in) :: weights(:), means(:), factors(:), q
+      real(wp), intent(in) :: rest !! 1 - q
       real(wp) :: y
       integer, parameter :: max_steps = 200
       real(wp) :: log_masses(size(weights))
@@ -242,15 +247,15 @@ contains
       y = low
       if (q <= 0) return
       y = high
-      if (q >= 1) return
+      if (rest <= 0) return
       log_masses = log_masses_of(kernels, [range], reshape(means, [1, size(means)]), &
          reshape(factors, [1, 1, size(means)]))
       if (range%kind /= periodic) then ! Phi(-z) <= exp(-z**2/2) over the mass, as for mixtures
          low = max(low, minval(means - sqrt(-2*(log(q) + log_masses))/factors))
-         high = min(high, maxval(means + sqrt(-2*(log(1 - q) + log_masses))/factors))
+         high = min(high, maxval(means + sqrt(-2*(log(rest) + log_masses))/factors))
       end if
       upper = q > 0.5_wp
-      tail = merge(1 - q, q, upper)
+      tail = merge(rest, q, upper)
       y = 0.5_wp*(low + high)
       steps_before = high - low
       do i = 1, max_steps
@@ -301,7 +306,7 @@ contains
             if (a > -infinite) line%low = mean + a/factors(i, i, k)
             if (b < infinite) line%high = mean + b/factors(i, i, k)
             x(i) = quantile_between(kernels, line, [1.0_wp], [mean], [factors(i, i, k)], &
-               0.5_wp*erfc(-root_half*z))
+               0.5_wp*erfc(-root_half*z), 0.5_wp*erfc(root_half*z))
          end if
          x(i) = from_kernels(ranges(i), x(i))
       end do

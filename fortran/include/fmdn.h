@@ -56,7 +56,8 @@ enum fmdn_status {
     fmdn_not_legacy = 17,
     fmdn_not_a_table = 18,
     fmdn_outside_range = 19,
-    fmdn_has_ranges = 20
+    fmdn_has_ranges = 20,
+    fmdn_no_recalibration = 21
 };
 
 /* Why the training of a member stopped; fmdn_stop_text has it in words. */
@@ -156,19 +157,17 @@ void fmdn_log_density(int64_t n_layout, const int64_t *layout, int64_t n_paramet
 
 /* Derivatives of the posterior means and standard deviations of each row with respect to its raw
    inputs, both [n_rows][n_targets][n_inputs]; 0 for inputs that are missing. */
-void fmdn_moment_sensitivity(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
-                      const double *parameters, int64_t n_inputs, int64_t n_rows,
-                      const double *inputs, int n_threads, int64_t n_targets, double *d_mean,
-                      double *d_sd, int *status);
+void fmdn_moment_sensitivity(int64_t n_layout, const int64_t *layout, int64_t n_parameters, const
+    double *parameters, int64_t n_inputs, int64_t n_rows, const double *inputs, int n_threads,
+    int64_t n_targets, double *d_mean, double *d_sd, int *status);
 
 /* The same of the kernels: of weights [n_rows][n_kernels][n_inputs], means
    [n_rows][n_kernels][n_targets][n_inputs] and covariances
    [n_rows][n_kernels][n_targets][n_targets][n_inputs]. */
-void fmdn_kernel_sensitivity(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
-                             const double *parameters, int64_t n_inputs, int64_t n_rows,
-                             const double *inputs, int n_threads, int64_t n_targets,
-                             int64_t n_kernels, double *d_weights, double *d_means,
-                             double *d_covariances, int *status);
+void fmdn_kernel_sensitivity(int64_t n_layout, const int64_t *layout, int64_t n_parameters, const
+    double *parameters, int64_t n_inputs, int64_t n_rows, const double *inputs, int n_threads,
+    int64_t n_targets, int64_t n_kernels, double *d_weights, double *d_means, double *d_covariances,
+    int *status);
 
 /* --- Asking n mixtures, laid out as fmdn_posterior gives them -------------------------------- */
 
@@ -186,16 +185,14 @@ void fmdn_get_ranges(int64_t n_layout, const int64_t *layout, int64_t n_paramete
 /* log p, -DBL_MAX outside the ranges, at points [n_sets][n_points][n_targets]: the same for all
    mixtures (n_sets = 1), or its own for each (n_sets = n). log_p is [n][n_points]. */
 void fmdn_mixture_log_density(int64_t n_targets, int64_t n_kernels, int64_t n, int64_t n_ranges,
-                              const int *kinds, const double *low, const double *high, const double
-                              *weights, const double *means, const double *factors, int64_t
-                              n_points, int64_t n_sets, const double *points, int n_threads, double
-                              *log_p, int *status);
+    const int *kinds, const double *low, const double *high, const double *weights, const double
+    *means, const double *factors, int64_t n_points, int64_t n_sets, const double *points, int
+    n_threads, double *log_p, int *status);
 
 /* Mean [n][n_targets] and covariance [n][n_targets][n_targets] of each mixture. */
 void fmdn_mixture_moments(int64_t n_targets, int64_t n_kernels, int64_t n, int64_t n_ranges, const
-                          int *kinds, const double *low, const double *high, const double *weights,
-                          const double *means, const double *factors, double *mean, double
-                          *covariance, int *status);
+    int *kinds, const double *low, const double *high, const double *weights, const double *means,
+    const double *factors, double *mean, double *covariance, int *status);
 
 /* Covariances [n][n_kernels][n_targets][n_targets] of the kernels. */
 void fmdn_mixture_covariances(int64_t n_targets, int64_t n_kernels, int64_t n,
@@ -215,15 +212,62 @@ void fmdn_mixture_marginal(int64_t n_targets, int64_t n_kernels, int64_t n, cons
 
 /* Probability below (above, unless that is 0) the points [n_sets][n_points]: p is [n][n_points]. */
 void fmdn_mixture_cdf(int64_t n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const double
-                      *low, const double *high, const double *weights, const double *means, const
-                      double *factors, int64_t n_points, int64_t n_sets, const double *points, int
-                      above, int n_threads, double *p, int *status);
+    *low, const double *high, const double *weights, const double *means, const double *factors,
+    int64_t n_points, int64_t n_sets, const double *points, int above, int n_threads, double *p, int
+    *status);
 
 /* Values below which the probability is that of probabilities [n_points]: [n][n_points]. */
 void fmdn_mixture_quantile(int64_t n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const
-                           double *low, const double *high, const double *weights, const double
-                           *means, const double *factors, int64_t n_points, const double
-                           *probabilities, int n_threads, double *quantiles, int *status);
+    double *low, const double *high, const double *weights, const double *means, const double
+    *factors, int64_t n_points, const double *probabilities, int n_threads, double *quantiles, int
+    *status);
+
+/* --- Recalibration ---------------------------------------------------------------------------- */
+
+/* An increasing map of normal scores that makes the coverage of one target's posteriors right: at
+   n_knots knots scores[i] becomes normal[i]. fmdn_find_block, "recalibration", says where a
+   committee has them: the scores, then what they become. The rest asks n mixtures of one target,
+   recalibrated, as the procedures above ask them as they are. */
+
+/* The committee with another map (with none: no knot, or one that changes nothing), in arrays with
+   room for n_layout + 7 and n_parameters + 2 n_knots numbers; `sizes`: the lengths used. */
+void fmdn_change_recalibration(int64_t n_layout, const int64_t *layout, int64_t n_parameters, const
+    double *parameters, int64_t n_knots, const double *scores, const double *normal, int64_t
+    n_longer, int64_t *longer, int64_t n_more, double *more, int64_t *sizes /* [2] */, int *status);
+
+/* What scores z [n] become, g [n], and the map's slopes; or (back: not 0) the z that becomes g. */
+void fmdn_map_scores(int64_t n_knots, const double *scores, const double *normal, int back, int64_t
+    n, double *z, double *g, double *slopes, int *status);
+
+/* log p [n][n_points] at points [n_sets][n_points]. */
+void fmdn_recalibrated_log_density(int64_t n_knots, const double *scores, const double *normal,
+    int64_t n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const double *low, const
+    double *high, const double *weights, const double *means, const double *factors, int64_t
+    n_points, int64_t n_sets, const double *points, int n_threads, double *log_p, int *status);
+
+/* Probability below (above, unless that is 0) the points: p is [n][n_points]. */
+void fmdn_recalibrated_cdf(int64_t n_knots, const double *scores, const double *normal, int64_t
+    n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const double *low, const double *high,
+    const double *weights, const double *means, const double *factors, int64_t n_points, int64_t
+    n_sets, const double *points, int above, int n_threads, double *p, int *status);
+
+/* Values below which the probability is that of probabilities [n_sets][n_points]: [n][n_points]. */
+void fmdn_recalibrated_quantile(int64_t n_knots, const double *scores, const double *normal, int64_t
+    n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const double *low, const double *high,
+    const double *weights, const double *means, const double *factors, int64_t n_points, int64_t
+    n_sets, const double *probabilities, int n_threads, double *quantiles, int *status);
+
+/* Mean and variance of each mixture, both [n]. */
+void fmdn_recalibrated_moments(int64_t n_knots, const double *scores, const double *normal, int64_t
+    n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const double *low, const double *high,
+    const double *weights, const double *means, const double *factors, int n_threads, double *mean,
+    double *variance, int *status);
+
+/* Samples [n][n_samples]; sample j of mixture i depends on (seed, i, j) alone. */
+void fmdn_recalibrated_sample(int64_t n_knots, const double *scores, const double *normal, int64_t
+    n_kernels, int64_t n, int64_t n_ranges, const int *kinds, const double *low, const double *high,
+    const double *weights, const double *means, const double *factors, int64_t seed, int64_t
+    n_samples, int n_threads, double *samples, int *status);
 
 /* --- Training -------------------------------------------------------------------------------- */
 
@@ -272,10 +316,9 @@ void fmdn_split_rows(int64_t n_rows, const int64_t *groups, int64_t n_groups, in
 
 /* Features [n_rows][n_features] of raw inputs, where some may be missing or are projected: rows of
    such a committee hold these. Centres and axes have to be in its parameters by then. */
-void fmdn_prepare_inputs(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
-                         const double *parameters, int64_t n_inputs, int64_t n_rows,
-                         const double *inputs, int n_threads, int64_t n_features,
-                         double *features, int *status);
+void fmdn_prepare_inputs(int64_t n_layout, const int64_t *layout, int64_t n_parameters, const double
+    *parameters, int64_t n_inputs, int64_t n_rows, const double *inputs, int n_threads, int64_t
+    n_features, double *features, int *status);
 
 /* Where the first block of that name lies (docs/file-format.md has the blocks): numbers of the
    layout before its first integer, integers, parameters before its first real, reals; zeros where
@@ -301,13 +344,12 @@ void fmdn_fit_scales(int64_t n_layout, const int64_t *layout, int64_t n_paramete
    other threads may look at both meanwhile, and raise `interrupt`. A plain run has decay 0, memory
    10 and first_stride 1: `decay`/rows times the sum of the squared weights is added to the loss,
    `memory` is L-BFGS's, and training begins on one tile of rows in `first_stride` (1, 4, 16...). */
-void fmdn_train_members(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
-                        double *parameters, int64_t n_inputs, int64_t n_targets, int64_t n_rows,
-                        const double *inputs, const double *targets, const double *weights,
-                        const int *roles, const double *noise_sd, int64_t seed, int first,
-                        int last, int max_iter, int patience, double decay, int memory,
-                        int first_stride, int n_threads, int64_t *interrupt, int64_t n_lines,
-                        int64_t n_members, double *history, int64_t *outcome, int *status);
+void fmdn_train_members(int64_t n_layout, const int64_t *layout, int64_t n_parameters, double
+    *parameters, int64_t n_inputs, int64_t n_targets, int64_t n_rows, const double *inputs, const
+    double *targets, const double *weights, const int *roles, const double *noise_sd, int64_t seed,
+    int first, int last, int max_iter, int patience, double decay, int memory, int first_stride, int
+    n_threads, int64_t *interrupt, int64_t n_lines, int64_t n_members, double *history, int64_t
+    *outcome, int *status);
 
 /* The committee of the members with keep [n_members] other than 0, into arrays as long as the old
    ones; `sizes`: the lengths used. */
@@ -318,19 +360,17 @@ void fmdn_select_members(int64_t n_layout, const int64_t *layout, int64_t n_para
 
 /* Weigh the members by their mean losses on the rows that weigh, or where `stacked` is not 0 by
    the score of their mixture there; these losses, in nats. */
-void fmdn_weigh_members(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
-                        double *parameters, int64_t n_inputs, int64_t n_targets, int64_t n_rows,
-                        const double *inputs, const double *targets, const double *weights,
-                        const int *roles, const double *noise_sd, int64_t seed, int stacked,
-                        int n_threads, int64_t n_members, double *losses, int *status);
+void fmdn_weigh_members(int64_t n_layout, const int64_t *layout, int64_t n_parameters, double
+    *parameters, int64_t n_inputs, int64_t n_targets, int64_t n_rows, const double *inputs, const
+    double *targets, const double *weights, const int *roles, const double *noise_sd, int64_t seed,
+    int stacked, int n_threads, int64_t n_members, double *losses, int *status);
 
 /* Mean loss of one member, counted from 1, and its gradient [its number of parameters], in
    standardised units. */
-void fmdn_loss_gradient(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
-                        const double *parameters, int member, int64_t n_inputs,
-                        int64_t n_targets, int64_t n_rows, const double *inputs,
-                        const double *targets, const double *weights, int n_threads,
-                        int64_t n_gradient, double *gradient, double *loss, int *status);
+void fmdn_loss_gradient(int64_t n_layout, const int64_t *layout, int64_t n_parameters, const double
+    *parameters, int member, int64_t n_inputs, int64_t n_targets, int64_t n_rows, const double
+    *inputs, const double *targets, const double *weights, int n_threads, int64_t n_gradient, double
+    *gradient, double *loss, int *status);
 
 /* --- Files of several committees ------------------------------------------------------------- */
 

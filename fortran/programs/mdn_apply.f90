@@ -7,10 +7,12 @@ program mdn_apply
    use fmdn, only: committee
    use fmdn_c, only: fmdn_posterior
    use fmdn_c_mixture, only: fmdn_mixture_log_density
+   use fmdn_c_recalibration, only: fmdn_recalibrated_log_density
    use fmdn_committee, only: committee_view, view_committee
    use fmdn_file_words, only: detail_length
    use fmdn_kinds, only: ip, wp
    use fmdn_legacy_table, only: format_rows, width_of_number
+   use fmdn_recalibration, only: read_recalibration, score_map
    use fmdn_status, only: status_cannot_write, status_ok, status_text
    use fmdn_targets, only: free
    use fmdn_whole_file, only: close_file, open_file, put_bytes, whole_file
@@ -20,6 +22,7 @@ program mdn_apply
    type(command_line) :: line
    type(committee) :: network
    type(committee_view) :: view
+   type(score_map) :: map
    type(whole_file) :: to
    real(wp), allocatable :: rows(:, :), grid(:)
    character(len=:), allocatable :: output_file, columns
@@ -40,6 +43,7 @@ program mdn_apply
       option("", "copy-inputs", "", "", "put the inputs before the results"), &
       option("", "copy-targets", "", "", "put the target before the results"), &
       option("", "legacy-weights", "", "", "divide kernels' weights by the target's sd, as once"), &
+      option("", "recalibrated", "", "", "densities recalibrated by the map in mdn_file"), &
       option("", "threads", "N", "", "threads (OMP_NUM_THREADS, or all cores)"), &
       option("h", "help", "", "", "print this")]
    call line%parse(2)
@@ -60,6 +64,13 @@ program mdn_apply
    if (any(view%ranges%kind /= free) .and. .not. line%has("output-pdf")) call fail(me, &
       trim(line%arguments(1)) // ": its target has bounds or a period, so that kernels alone " // &
       "are not its posterior; --output-pdf gives that")
+   if (line%has("recalibrated")) then
+      if (.not. line%has("output-pdf")) call fail(me, "--recalibrated needs --output-pdf: a " // &
+         "recalibrated posterior has no kernels")
+      call read_recalibration(network%layout, network%parameters, map, status)
+      if (status /= status_ok) call fail(me, trim(line%arguments(1)) // ": " // &
+         status_text(status))
+   end if
    if (view%n_targets /= 1) call fail(me, trim(line%arguments(1)) // ": expected one target")
    columns = "the committee's inputs; a target needs --has-targets"
    if (has_targets) columns = "the committee's inputs and the target"
@@ -105,9 +116,15 @@ contains
       if (line%has("copy-targets") .and. has_targets) results(n_copied, :) = some(size(some, 1), :)
       if (line%has("output-pdf")) then
          allocate (log_p(size(grid), n))
-         call fmdn_mixture_log_density(1_ip, k, n, 1_ip, view%ranges%kind, view%ranges%low, &
-            view%ranges%high, weights, means, factors, size(grid, kind=ip), 1_ip, &
-            reshape(grid, [1, size(grid), 1]), n_threads, log_p, status)
+         if (line%has("recalibrated")) then
+            call fmdn_recalibrated_log_density(size(map%x, kind=ip), map%x, map%y, k, n, 1_ip, &
+               view%ranges%kind, view%ranges%low, view%ranges%high, weights, means, factors, &
+               size(grid, kind=ip), 1_ip, grid, n_threads, log_p, status)
+         else
+            call fmdn_mixture_log_density(1_ip, k, n, 1_ip, view%ranges%kind, view%ranges%low, &
+               view%ranges%high, weights, means, factors, size(grid, kind=ip), 1_ip, &
+               reshape(grid, [1, size(grid), 1]), n_threads, log_p, status)
+         end if
          if (status /= status_ok) call give_up(status_text(status))
          results(n_copied + 1:, :) = exp(max(log_p, -800.0_wp)) ! zero there
       else

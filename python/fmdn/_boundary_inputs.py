@@ -9,7 +9,7 @@ from ._core import fmdn_c_inputs as _core
 from .checks import Array
 
 
-def _find_block(layout: Array, name: str) -> tuple[slice, slice]:
+def find_block(layout: Array, name: str) -> tuple[slice, slice]:
     """Where the block's integers are in the layout, and its reals in the parameters."""
     place = np.zeros(4, dtype=np.int64)
     _core.fmdn_find_block(layout, np.frombuffer(name.encode(), "S1"), place)
@@ -19,14 +19,14 @@ def _find_block(layout: Array, name: str) -> tuple[slice, slice]:
 
 def missing_groups(layout: Array, n_inputs: int) -> Array:
     """Give the group of each input that may be missing, from 1; 0 for the others."""
-    integers, _ = _find_block(layout, "input mask")
+    integers, _ = find_block(layout, "input mask")
     groups = layout[integers]
     return groups if groups.size else np.zeros(n_inputs, dtype=np.int64)
 
 
 def n_projected(layout: Array) -> int:
     """Give the number of inputs, the first ones, that are projected."""
-    integers, _ = _find_block(layout, "projection")
+    integers, _ = find_block(layout, "projection")
     return int(layout[integers][1]) if layout[integers].size else 0
 
 
@@ -34,13 +34,13 @@ def write_projection(
     layout: Array, parameters: Array, centre: Array, axes: Array
 ) -> None:
     """Write centre (n_projected,) and axes (n_components, n_projected)."""
-    _, reals = _find_block(layout, "projection")
+    _, reals = find_block(layout, "projection")
     parameters[reals] = np.concatenate([centre, axes.ravel(order="F")])
 
 
 def write_input_centre(layout: Array, parameters: Array, centre: Array) -> None:
     """Write what a missing input counts as, where there is no projection."""
-    _, reals = _find_block(layout, "input scale")
+    _, reals = find_block(layout, "input scale")
     parameters[reals][: len(centre)] = centre
 
 
@@ -68,5 +68,5 @@ def project(centre: Array, axes: Array, inputs: Array, n_threads: int) -> Array:
 
 def target_scale(layout: Array, parameters: Array) -> Array:
     """Give the scale of each target: what a network's unit stands for."""
-    _, reals = _find_block(layout, "target scale")
+    _, reals = find_block(layout, "target scale")
     return parameters[reals][parameters[reals].size // 2 :]

@@ -55,6 +55,8 @@ APPLY = [
     Option("", "copy-targets", "", "", "put the target before the results"),
     Option("", "legacy-weights", "", "",
            "divide kernels' weights by the target's sd, as once"),
+    Option("", "recalibrated", "", "",
+           "densities recalibrated by the map in mdn_file"),
     THREADS,
     HELP,
 ]  # fmt: skip
@@ -140,6 +142,7 @@ def _apply(program: str, options: list[Option], words: list[str]) -> None:
     committee = _one_committee(path)
     if committee.n_targets_ != 1:
         raise CommandError(f"{path}: expected one target")
+    map_of = _recalibration(committee, path, line)
     committee.n_threads = threads
     n_inputs = committee.n_features_in_
     columns = "the committee's inputs; a target needs --has-targets"
@@ -155,7 +158,7 @@ def _apply(program: str, options: list[Option], words: list[str]) -> None:
             if line.has("copy-targets") and with_target:
                 parts.append(some[:, n_inputs:])
             if line.has("output-pdf"):
-                parts.append(posterior.pdf(grid))
+                parts.append((map_of(posterior) if map_of else posterior).pdf(grid))
             else:
                 if posterior._ranges.any:  # kernels alone are not the posterior
                     raise CommandError(f"{path}: with bounds or periods: --output-pdf")
@@ -167,6 +170,19 @@ def _apply(program: str, options: list[Option], words: list[str]) -> None:
 
     output = line.text("output-file")
     write_whole("" if output == "/dev/stdout" else output, results())
+
+
+def _recalibration(committee, path: str, line: CommandLine):
+    """Give the committee's map, where it is asked for."""
+    if not line.has("recalibrated"):
+        return None
+    if not line.has("output-pdf"):
+        raise CommandError(
+            "--recalibrated needs --output-pdf: a recalibrated posterior has no kernels"
+        )
+    if not hasattr(committee, "recalibration_"):
+        raise CommandError(f"{path}: the committee has no recalibration")
+    return committee.recalibration_
 
 
 def _kernels(posterior, unit: float) -> np.ndarray:

@@ -1,7 +1,6 @@
-"""What a model file holds of a committee beside its networks, as entries of its text.
+"""What the text of a model file holds of a committee beside names and history.
 
-Readers in other languages pass the text on as it is: their posteriors are those of the
-networks, not recalibrated.
+Readers in other languages pass it on as it is.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from .cloud import TrainingCloud
 
 
 def remember(committee: Any, rows: Any) -> None:
-    """After training: the cloud of its inputs; a recalibration is none any more."""
-    vars(committee).pop("recalibration_", None)
+    """After training: the cloud of its inputs."""
     committee.cloud_ = TrainingCloud.of(
         rows.inputs, committee.input_names_, rows.noise_sd, rows.seed
     )
@@ -22,25 +20,17 @@ def remember(committee: Any, rows: Any) -> None:
 
 def to_text(committee: Any) -> dict[str, Any]:
     """Entries for the text, in the types of JSON."""
-    held = ((name, getattr(committee, name + "_", None)) for name in KINDS)
-    entries = {name: one.to_json() for name, one in held if one is not None}
+    entries: dict[str, Any] = {}
+    if hasattr(committee, "cloud_"):
+        entries["cloud"] = committee.cloud_.to_json()
     if committee.prior_ is not None:
         entries["prior"] = committee.prior_.describe()
     return entries
 
 
 def from_text(committee: Any, known: dict[str, Any]) -> None:
-    """Set what the entries of a text hold."""
+    """Set what the entries of a text hold, and look at the recalibration."""
     committee.prior_ = stored_prior.restored(known.get("prior", []))
-    for name, kind in KINDS.items():
-        if name in known:
-            setattr(committee, name + "_", kind(known[name]))
-
-
-def _recalibration(known: dict[str, Any]) -> Any:
-    from .recalibration import Recalibration  # SciPy, only where it is needed
-
-    return Recalibration.from_json(known)
-
-
-KINDS = {"cloud": TrainingCloud.from_json, "recalibration": _recalibration}
+    if "cloud" in known:
+        committee.cloud_ = TrainingCloud.from_json(known["cloud"])
+    getattr(committee, "recalibration_", None)  # a damaged one is noticed now

@@ -1,4 +1,4 @@
-"""Changing a trained committee: more members, other weights."""
+"""Changing a trained committee: more members, other weights, a recalibration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from . import _boundary
+from . import _boundary, _boundary_recalibration
 from .arguments import check_weights
 from .checks import check_array, check_integer
 from .fitting import report_failures, train
@@ -119,8 +119,47 @@ class Members:
             self.layout_, parameters, rows, n_threads, stacked
         )
         self.parameters_ = parameters
+        if hasattr(self, "recalibration_"):
+            del self.recalibration_  # it was of the old weights
         self._settle()
         return self
+
+    @property
+    def recalibration_(self):
+        """The map that makes posteriors of the one target calibrated, if it was set.
+
+        See `recalibrate`; it is saved with the committee. Whatever changes the
+        members or their weights drops it.
+        """
+        from .recalibration import Recalibration  # and SciPy, where it is needed
+
+        knots = None
+        if hasattr(self, "layout_"):
+            knots = _boundary_recalibration.get_recalibration(
+                self.layout_, self.parameters_
+            )
+        if knots is None:
+            raise AttributeError("this committee has no recalibration")
+        return Recalibration(*knots)
+
+    @recalibration_.setter
+    def recalibration_(self, recalibration):
+        self._recalibrate((recalibration.scores, recalibration.normal))
+
+    @recalibration_.deleter
+    def recalibration_(self):
+        self._recalibrate(None)
+
+    def _recalibrate(self, knots):
+        self._require_fit()
+        if self.n_targets_ != 1:
+            raise ValueError(
+                f"a recalibration is of one target, not of {self.target_names_}"
+            )
+        self.layout_, self.parameters_ = _boundary_recalibration.change_recalibration(
+            self.layout_, self.parameters_, knots
+        )
+        self._settle()
 
     def _check_rows(self, inputs, targets):
         """Inputs (n, n_inputs) and targets (n, n_targets) of this committee."""

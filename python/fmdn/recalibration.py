@@ -9,17 +9,18 @@ where the tails need no care: g goes on as a straight line).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from . import _boundary_recalibration as _boundary
 from .checks import check_array, check_integer
 
 FEWEST = 50  # rows that a map can be fitted to
 TAIL = 25  # rows beyond the outermost knots
-HIGH = 5.0  # normal score above which 1 - q has too few digits
+NEAREST = 1e-12  # that knots may be to each other
 
 
 def recalibrate(posterior, truths):
@@ -76,22 +77,12 @@ class Recalibration:
     """
 
     def __init__(self, scores, normal):
-        from scipy.interpolate import CubicHermiteSpline
-
         x, y = (np.array(one, float) for one in (scores, normal))
-        increase = (np.diff(x) > 0).all() and (np.diff(y) > 0).all()
+        increase = (np.diff(x) > NEAREST).all() and (np.diff(y) > NEAREST).all()
         finite = np.isfinite(x).all() and np.isfinite(y).all()
         if x.ndim != 1 or x.shape != y.shape or not (len(x) and increase and finite):
             raise ValueError("scores and normal must be increasing, as many of each")
         self.scores, self.normal = x, y
-        if len(x) == 1:
-            x, y = x + [-1.0, 1.0], y + [-1.0, 1.0]
-        slopes = np.diff(y) / np.diff(x)
-        inner = 2 / (1 / slopes[:-1] + 1 / slopes[1:])  # never zero
-        self._knots = x, y, slopes[[0, -1]]
-        ends = slopes[:1], inner, slopes[-1:]
-        self._spline = CubicHermiteSpline(x, y, np.concatenate(ends))
-        self._slope = self._spline.derivative()
 
     def __call__(self, posterior):
         """Give the recalibrated posterior.
@@ -121,40 +112,19 @@ class Recalibration:
 
     def map(self, z: np.ndarray) -> np.ndarray:
         """g(z)."""
-        x, y, slopes = self._knots
-        inside = self._spline(np.clip(z, x[0], x[-1]))
-        below, above = np.minimum(z - x[0], 0), np.maximum(z - x[-1], 0)
-        return inside + slopes[0] * below + slopes[1] * above
+        return _boundary.map_scores(self._knots, z)[0]
 
     def slope(self, z: np.ndarray) -> np.ndarray:
         """g'(z), positive."""
-        x, _, slopes = self._knots
-        inside = self._slope(np.clip(z, x[0], x[-1]))
-        return np.where(z < x[0], slopes[0], np.where(z > x[-1], slopes[1], inside))
+        return _boundary.map_scores(self._knots, z)[1]
 
     def inverse(self, y: np.ndarray) -> np.ndarray:
-        """z with g(z) = y: looked up, then Newton's method."""
-        knots, values, slopes = self._knots
-        y = np.asarray(y, float)
-        table = np.linspace(knots[0], knots[-1], 2001)
-        within = np.clip(y, values[0], values[-1])
-        z = np.interp(within, self._spline(table), table)
-        for _ in range(3):
-            step = (self._spline(z) - within) / self._slope(z)
-            z = np.clip(z - step, knots[0], knots[-1])
-        with np.errstate(invalid="ignore"):
-            left = knots[0] + (y - values[0]) / slopes[0]
-            right = knots[-1] + (y - values[-1]) / slopes[1]
-        return np.where(y < values[0], left, np.where(y > values[-1], right, z))
+        """z with g(z) = y."""
+        return _boundary.map_back(self._knots, y)
 
-    def to_json(self) -> dict[str, list[float]]:
-        """Give the knots in the types of JSON."""
-        return {"scores": self.scores.tolist(), "normal": self.normal.tolist()}
-
-    @classmethod
-    def from_json(cls, known: Mapping[str, Any]) -> Recalibration:
-        """Make it from what `to_json` gave."""
-        return cls(known["scores"], known["normal"])
+    @property
+    def _knots(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.scores, self.normal
 
 
 class Recalibrated:
@@ -197,11 +167,11 @@ class Recalibrated:
 
     def logpdf(self, x) -> np.ndarray:
         """Logarithm of the density, in nats."""
-        z = _normal_score(self._posterior, x)
-        g = np.clip(self._g.map(z), -1e150, 1e150)
-        # d cdf/dx = p(x) g'(z) phi(g)/phi(z); z ends where p is nothing
-        change = np.log(self._g.slope(z)) + 0.5 * (z - g) * (z + g)
-        return self._posterior.logpdf(x) + change
+        points, shape = self._posterior._points(x)
+        # So far out that nothing is left; yet no sum or product overflows.
+        points = np.clip(points[..., 0], -1e150, 1e150)
+        log_p = _boundary.recalibrated_log_density(*self._all, points)
+        return self._posterior._values(log_p, shape)
 
     def pdf(self, x) -> np.ndarray:
         """Density."""
@@ -209,11 +179,11 @@ class Recalibrated:
 
     def cdf(self, x) -> np.ndarray:
         """Probability of a value below x."""
-        return ndtr(self._g.map(_normal_score(self._posterior, x)))
+        return self._cdf(x, above=False)
 
     def sf(self, x) -> np.ndarray:
         """Probability of a value above x."""
-        return ndtr(-self._g.map(_normal_score(self._posterior, x)))
+        return self._cdf(x, above=True)
 
     def prob(self, a, b) -> np.ndarray:
         """Probability of a value between a and b."""
@@ -224,8 +194,9 @@ class Recalibrated:
         q = np.asarray(q, float)
         if not ((q >= 0) & (q <= 1)).all():
             raise ValueError("q must lie between 0 and 1")
-        x = _points(self._posterior, self._g.inverse(ndtri(q.ravel())))
-        return x.reshape(x.shape[:-1] + q.shape)[()]
+        x = _boundary.recalibrated_quantile(*self._all, q.ravel())
+        x = np.where(np.abs(x) < np.finfo(float).max, x, np.copysign(np.inf, x))
+        return self._posterior._values(x, q.shape)
 
     def median(self) -> np.ndarray:
         """Value with probability one half on either side."""
@@ -238,27 +209,22 @@ class Recalibrated:
 
     def mean(self) -> np.ndarray:
         """Mean, by quadrature over normal scores."""
-        x, weights = self._nodes()
-        return x @ weights
+        return self._posterior._out(_boundary.recalibrated_moments(*self._all)[0])
 
     def var(self) -> np.ndarray:
         """Variance, by quadrature over normal scores."""
-        x, weights = self._nodes()
-        return (x - (x @ weights)[..., np.newaxis]) ** 2 @ weights
+        return self._posterior._out(_boundary.recalibrated_moments(*self._all)[1])
 
     def std(self) -> np.ndarray:
         """Standard deviation."""
         return np.sqrt(self.var())
 
     def sample(self, size: int, seed: int = 0) -> np.ndarray:
-        """Draw samples, shape (n, size): see `Mixture.sample`."""
+        """Draw samples, shape (n, size): those of `Mixture.sample`, moved."""
         size = check_integer("size", size, 0)
         seed = check_integer("seed", seed, 0, 2**63 - 1)
-        posteriors = [self._posterior] if self._single else list(self._posterior)
-        normal = np.random.default_rng(seed).standard_normal((len(posteriors), size))
-        pairs = zip(posteriors, self._g.inverse(normal), strict=True)
-        draws = np.array([_points(one, z) for one, z in pairs])
-        return draws[0] if self._single else draws
+        samples = _boundary.recalibrated_sample(*self._all, size, seed)
+        return self._posterior._out(samples)
 
     def information_gain(self, prior=None) -> np.ndarray:
         """KL(posterior || prior) in nats, within the prior's support."""
@@ -278,32 +244,22 @@ class Recalibrated:
 
     ppf, rvs = quantile, sample
 
+    @property
+    def _all(self) -> tuple:
+        """What the core is asked about."""
+        return self._g._knots, self._posterior._kernels, self._posterior._ranges
+
+    def _cdf(self, x, above: bool) -> np.ndarray:
+        points, shape = self._posterior._points(x)
+        points = np.clip(points[..., 0], -1e300, 1e300)
+        p = _boundary.recalibrated_cdf(*self._all, points, above)
+        return self._posterior._values(p, shape)
+
     def _nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, m), and weights of means over them."""
         z = np.linspace(-6, 6, 241)
         weights = np.exp(-0.5 * z**2)
-        return _points(self._posterior, self._g.inverse(z)), weights / weights.sum()
-
-
-def _points(posterior: Any, z: np.ndarray) -> np.ndarray:
-    """Where the posteriors have the normal scores z (m,): (n, m)."""
-    x = np.asarray(posterior.quantile(ndtr(np.minimum(z, HIGH))))
-    far = (z > HIGH) & (z < np.inf)
-    if far.any() and np.isinf(posterior.support()[1]).all():
-        # 1 - q has no digits left: by bisection on the upper tail
-        low = x[..., far]
-        step = low - np.asarray(posterior.median())[..., np.newaxis]
-        high = low + step
-        while (short := _normal_score(posterior, high) < np.minimum(z[far], 37)).any():
-            step = 2 * step
-            high = np.where(short, high + step, high)
-        for _ in range(70):
-            middle = low + (high - low) / 2
-            short = _normal_score(posterior, middle) < z[far]
-            low, high = np.where(short, middle, low), np.where(short, high, middle)
-        x[..., far] = low
-    x[..., z == np.inf] = np.asarray(posterior.quantile(1.0))[..., np.newaxis]
-    return x
+        return self.quantile(ndtr(z)), weights / weights.sum()
 
 
 def _without_axis(posterior: Any) -> Any:

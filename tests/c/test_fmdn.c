@@ -215,6 +215,53 @@ static void test_sensitivity(void)
     free(kernels);
 }
 
+/* One target, recalibrated by a shift of half a standard score. */
+static void test_recalibration(const struct answer *of)
+{
+    const int64_t k = network.n_kernels;
+    const double score = 0.5, none = 0, q[3] = {0.1, 0.5, 0.99};
+    double x[3], p[3], log_p[3], mean, variance, samples[50], sum = 0, z = 1, g, slope;
+    double *marginal = (double *)malloc((size_t)k * 2 * sizeof *marginal), *more;
+    int64_t sizes[2], longer[most];
+    int i;
+
+    DONE(fmdn_mixture_marginal(2, k, 1, of->means, of->factors, 2, marginal, marginal + k,
+                               &status));
+    DONE(fmdn_recalibrated_quantile(1, &score, &none, k, 1, NO_RANGES, of->weights, marginal,
+                                    marginal + k, 3, 1, q, 1, x, &status));
+    DONE(fmdn_recalibrated_cdf(1, &score, &none, k, 1, NO_RANGES, of->weights, marginal,
+                               marginal + k, 3, 1, x, 0, 1, p, &status));
+    for (i = 0; i < 3; ++i)
+        CHECK(fabs(p[i] - q[i]) < 1e-12);
+    DONE(fmdn_mixture_cdf(k, 1, NO_RANGES, of->weights, marginal, marginal + k, 3, 1, x, 0, 1, p,
+                          &status));
+    CHECK(fabs(p[1] - 0.5 * erfc(-sqrt(0.125))) < 1e-12); /* Phi(1/2) */
+    DONE(fmdn_recalibrated_log_density(1, &score, &none, k, 1, NO_RANGES, of->weights, marginal,
+                                       marginal + k, 3, 1, x, 1, log_p, &status));
+    DONE(fmdn_mixture_log_density(1, k, 1, NO_RANGES, of->weights, marginal, marginal + k, 3, 1, x,
+                                  1, p, &status));
+    CHECK(fabs(log_p[1] - p[1] - 0.125) < 1e-12);
+    DONE(fmdn_recalibrated_moments(1, &score, &none, k, 1, NO_RANGES, of->weights, marginal,
+                                   marginal + k, 1, &mean, &variance, &status));
+    DONE(fmdn_recalibrated_sample(1, &score, &none, k, 1, NO_RANGES, of->weights, marginal,
+                                  marginal + k, 7, 50, 1, samples, &status));
+    for (i = 0; i < 50; ++i)
+        sum += samples[i] / 50;
+    CHECK(fabs(sum - mean) < 5 * sqrt(variance / 50));
+    DONE(fmdn_map_scores(1, &score, &none, 0, 1, &z, &g, &slope, &status));
+    CHECK(g == 0.5 && slope == 1);
+    REFUSED(fmdn_invalid_argument,
+            fmdn_map_scores(0, &score, &none, 0, 1, &z, &g, &slope, &status));
+
+    more = (double *)malloc(((size_t)network.n_parameters + 2) * sizeof *more);
+    REFUSED(fmdn_invalid_argument, /* a committee of two targets */
+            fmdn_change_recalibration(network.n_layout, network.layout, network.n_parameters,
+                                      network.parameters, 1, &score, &none, network.n_layout + 7,
+                                      longer, network.n_parameters + 2, more, sizes, &status));
+    free(more);
+    free(marginal);
+}
+
 static const struct answer *expected;
 
 static void *ask_again(void *argument)
@@ -269,6 +316,7 @@ int main(int n_arguments, char **arguments)
     CHECK(ask(&first) == fmdn_ok);
     test_answers(&first);
     test_sensitivity();
+    test_recalibration(&first);
     expected = &first;
     test_threads();
     free(first.weights);

@@ -35,8 +35,8 @@ OPTIONS = {
     "mdn_apply": {
         "--has-targets": "", "-p, --output-pdf": "", "--m-lo": "-1", "--m-up": "1",
         "--m-num": "100", "-o, --output-file": "standard output", "--copy-inputs": "",
-        "--copy-targets": "", "--legacy-weights": "", "--threads": "all cores",
-        "-h, --help": "",
+        "--copy-targets": "", "--legacy-weights": "", "--recalibrated": "",
+        "--threads": "all cores", "-h, --help": "",
     },
 }  # fmt: skip
 

@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from commands import runner, table
 from fmdn import (
     Committee,
     Mixture,
     Normal,
     TruncatedNormal,
     Uniform,
+    _boundary,
+    _boundary_file,
     calibration,
     load,
     recalibrate,
@@ -170,6 +173,104 @@ def test_it_is_saved_with_the_committee(rows, tmp_path, quick):
     assert not hasattr(committee, "recalibration_")  # it was of other networks
 
 
+# --- In files, and in programs --------------------------------------------------------
+
+
+@pytest.fixture
+def recalibrated_committee(rows, quick):
+    committee = Committee(**quick).fit(rows[0], rows[1][:, 0])
+    posterior = committee.posterior(rows[0])
+    committee.recalibration_ = recalibrate(posterior, rows[1][:, 0])
+    return committee
+
+
+def test_it_is_a_block_of_the_file_that_others_may_leave_out(
+    recalibrated_committee, tmp_path
+):
+    committee = recalibrated_committee
+    committee.save(tmp_path / "a.mdn")
+    text = (tmp_path / "a.mdn").read_text()
+    n = 2 * len(committee.recalibration_.scores)
+    head = f'block "recalibration" version 1 optional integers 0 reals {n}'
+    assert text.count(head) == 1 and '"recalibration":' not in text
+    knots = committee.recalibration_
+    committee.recalibration_ = Recalibration([0.5], [0.0])  # takes its place
+    assert committee.recalibration_.scores.tolist() == [0.5]
+    del committee.recalibration_
+    assert not hasattr(committee, "recalibration_")
+    committee.save(tmp_path / "b.mdn")
+    assert "recalibration" not in (tmp_path / "b.mdn").read_text()
+    again = load(tmp_path / "a.mdn")
+    np.testing.assert_array_equal(again.recalibration_.scores, knots.scores)
+    np.testing.assert_array_equal(again.recalibration_.normal, knots.normal)
+
+
+def test_other_weights_drop_it(recalibrated_committee, rows):
+    recalibrated_committee.reweigh(rows[0], rows[1][:, 0])
+    assert not hasattr(recalibrated_committee, "recalibration_")
+
+
+@pytest.mark.parametrize(
+    "knots", [[0.0, 1, 2], [1.0, 0, 0, 1], [0.0, np.pi, 1, 1], [0.0, 1e-200, 0, 1]]
+)
+def test_a_damaged_block_is_refused(knots, recalibrated_committee, tmp_path):
+    committee = recalibrated_committee
+    del committee.recalibration_
+    name, layout, parameters, text = committee._to_entry("")
+    head = [*tag_of("recalibration"), 1, 0, 0, len(knots), len(parameters)]
+    layout = np.concatenate([layout, head])
+    layout[4:6] += 1, len(knots)
+    parameters = np.concatenate([parameters, knots])
+    path = tmp_path / "a.mdn"
+    _boundary_file.write_file(path, [(name, layout, parameters, text)])
+    with pytest.raises(_boundary.ModelFileError, match=r"a\.mdn.*makes no sense"):
+        load(path)
+    layout[-5] = 2  # of a newer version: passed over, and carried on
+    _boundary_file.write_file(path, [(name, layout, parameters, text)])
+    again = load(path)
+    assert not hasattr(again, "recalibration_")
+    again.save(tmp_path / "b.mdn")
+    assert (tmp_path / "b.mdn").read_bytes() == path.read_bytes()
+
+
+def tag_of(name):
+    """Two words, the first letter in the lowest byte."""
+    return np.frombuffer(name.ljust(16).encode(), dtype="<i8")
+
+
+@pytest.mark.parametrize("kind", ["native", "python"])
+def test_mdn_apply_gives_recalibrated_densities(
+    kind, recalibrated_committee, rows, tmp_path
+):
+    committee, inputs = recalibrated_committee, rows[0][:5]
+    committee.save(tmp_path / "a.mdn")
+    np.savetxt(tmp_path / "d.txt", inputs, fmt="%.17g")
+    run = runner(kind, tmp_path)
+    grid = "--m-lo=-2", "--m-up=2", "--m-num=41"
+    done = run("mdn_apply", "a.mdn", "d.txt", "--recalibrated", "-p", *grid)
+    recalibrated = committee.recalibration_(committee.posterior(inputs))
+    expected = recalibrated.pdf(np.linspace(-2, 2, 41))
+    np.testing.assert_allclose(table(done.stdout), expected, rtol=1e-12, atol=1e-99)
+    plain = table(run("mdn_apply", "a.mdn", "d.txt", "-p", *grid).stdout)
+    assert np.abs(plain - expected).max() > 1e-3
+    done = run("mdn_apply", "a.mdn", "d.txt", "--recalibrated", ok=False)
+    assert "--recalibrated needs --output-pdf" in done.stderr and not done.stdout
+    del committee.recalibration_
+    committee.save(tmp_path / "a.mdn")
+    done = run("mdn_apply", "a.mdn", "d.txt", "--recalibrated", "-p", ok=False)
+    assert "a.mdn: the committee has no recalibration" in done.stderr
+
+
+def test_far_tails_keep_their_digits():
+    """Where the map is steep, 1 - q has no digits left for the quantile."""
+    g = Recalibration([-1.0, 0, 1], [-1.0, 0, 0.5])
+    one = g(posteriors(1, 3)[0])[0]
+    x = one.quantile(1 - 1e-9)  # of score 6, which is 12 of the mixture's
+    assert one.sf(x) == pytest.approx(1e-9, rel=1e-6)
+    mean = one._posterior.mean()
+    assert x - mean == pytest.approx(1 + 2 * (stats.norm.isf(1e-9) - 0.5), rel=1e-7)
+
+
 def test_refusals(committee, rows):
     posterior, truths = posteriors(100, 1)
     with pytest.raises(ValueError, match="at least 50 rows are needed, got 10"):
@@ -178,6 +279,8 @@ def test_refusals(committee, rows):
         recalibrate(posterior, truths[:99])
     with pytest.raises(ValueError, match="needs one target"):
         recalibrate(committee.posterior(rows[0]), rows[1])
+    with pytest.raises(ValueError, match="of one target, not of"):
+        committee.recalibration_ = Recalibration([0.5], [0.0])
     with pytest.raises(ValueError, match="increasing"):
         Recalibration([0, 0], [0, 1])
     with pytest.raises(ValueError, match="q must lie between 0 and 1"):
