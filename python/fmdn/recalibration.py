@@ -16,6 +16,8 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from .checks import check_array, check_integer
+from .information import Information
+from .mixture import Mixture
 
 FEWEST = 50  # rows that a map can be fitted to
 TAIL = 25  # rows beyond the outermost knots
@@ -157,7 +159,7 @@ class Recalibration:
         return cls(known["scores"], known["normal"])
 
 
-class Recalibrated:
+class Recalibrated(Information):
     """A posterior of one target, recalibrated: a distribution, not a mixture.
 
     It has the methods of `Mixture` that have a meaning for it, with the same axes.
@@ -170,6 +172,7 @@ class Recalibrated:
         self._posterior, self._g = posterior, recalibration
         self._single, self.target_names = posterior._single, posterior.target_names
         self.prior = posterior.prior
+        self.period, self.periods = posterior.period, posterior.periods
 
     def __len__(self) -> int:
         return len(self._posterior)
@@ -215,9 +218,7 @@ class Recalibrated:
         """Probability of a value above x."""
         return ndtr(-self._g.map(_normal_score(self._posterior, x)))
 
-    def prob(self, a, b) -> np.ndarray:
-        """Probability of a value between a and b."""
-        return self.cdf(b) - self.cdf(a)
+    prob = Mixture.prob
 
     def quantile(self, q) -> np.ndarray:
         """Value below which the probability is q."""
@@ -254,29 +255,25 @@ class Recalibrated:
         """Draw samples, shape (n, size): see `Mixture.sample`."""
         size = check_integer("size", size, 0)
         seed = check_integer("seed", seed, 0, 2**63 - 1)
-        posteriors = [self._posterior] if self._single else list(self._posterior)
+        posteriors = list(self._posterior._each())
         normal = np.random.default_rng(seed).standard_normal((len(posteriors), size))
         pairs = zip(posteriors, self._g.inverse(normal), strict=True)
         draws = np.array([_points(one, z) for one, z in pairs])
         return draws[0] if self._single else draws
-
-    def information_gain(self, prior=None) -> np.ndarray:
-        """KL(posterior || prior) in nats, within the prior's support."""
-        prior = self._posterior._distribution(prior)
-        x, weights = self._nodes()
-        log_prior = prior.logpdf(x)
-        inside = np.isfinite(log_prior)
-        mass = inside @ weights
-        ratio = np.where(inside, self.logpdf(x) - log_prior, 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gain = ratio @ weights / mass - np.log(mass)
-        return np.where(mass > 0, gain, np.inf)[()]
 
     def support(self) -> tuple[float, float]:
         """Where the density can be positive."""
         return self._posterior.support()
 
     ppf, rvs = quantile, sample
+
+    def _each(self) -> Iterator[Recalibrated]:
+        """The observations as single ones."""
+        return iter([self] if self._single else self)
+
+    def _out(self, values: Any) -> Any:
+        """Drop the observation axis where there is one observation."""
+        return values[0] if self._single else values
 
     def _nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, m), and weights of means over them."""
