@@ -29,3 +29,22 @@ def mixture(weights, means, sds, ranges, names=("x",)):
         target_names=list(names),
         ranges=ranges,
     )
+
+
+NOTHING = range_of(FREE, -np.inf, np.inf)
+
+
+def gaussians(means, covariances, names=("a", "b")):
+    """Give posteriors of several targets, of one Gaussian kernel each."""
+    covariances = np.array(covariances, float)
+    single, c = covariances.ndim == 2, len(names)
+    shape = (1 if single else len(covariances), 1)
+    factors = np.linalg.cholesky(np.linalg.inv(covariances))
+    return Mixture(
+        np.ones(shape),
+        np.array(means, float).reshape(*shape, c),
+        factors.reshape(*shape, c, c),
+        single=single,
+        one_target_axis=False,
+        target_names=list(names),
+    )

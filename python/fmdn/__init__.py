@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._boundary import loss_gradient as loss_gradient
+    from .chain_rule import ChainRule as ChainRule
     from .cloud import TrainingCloud as TrainingCloud
     from .cloud import novelty as novelty
     from .committee import Committee as Committee
@@ -81,6 +82,7 @@ _HOME = {
     "Sensitivity": "sensitivity",
     "Inversion": "inversion",
     "load": "inversion",
+    "ChainRule": "chain_rule",
     "calibration": "diagnostics",
     "recalibrate": "recalibration",
     "novelty": "cloud",

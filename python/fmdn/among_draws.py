@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from . import scores
+from .prior_density import log_prior
 from .scores import Score
+from .stored_prior import inside_tables
 
 N_DRAWS = 500
 N_FEW = 50  # of them, for what takes longer
@@ -127,14 +129,18 @@ def _rank(draws: np.ndarray, truth: np.ndarray, jitter: np.ndarray) -> np.ndarra
 def _densities(of_draws, of_truth, prior, names, draws, at) -> dict[str, Score]:
     """Loss, and the gain over the prior where that is known."""
     found = {"loss": _score(of_truth[:, 0], of_draws, "nat")}
-    log_prior = scores.log_prior(prior, names, at[:, 0])
-    if not np.isnan(log_prior).any():
-        at_draws = scores.log_prior(prior, names, draws.reshape(-1, len(names)))
+    at_truth = _log_prior(prior, names, at[:, 0])
+    if not np.isnan(at_truth).any():
+        at_draws = _log_prior(prior, names, draws.reshape(-1, len(names)))
         gain = -of_draws - at_draws.reshape(of_draws.shape)
         # what has leaked out of the prior's support has no part in the gain
         gain = np.ma.masked_invalid(gain)
-        found["gain"] = _score(-of_truth[:, 0] - log_prior, gain, "nat")
+        found["gain"] = _score(-of_truth[:, 0] - at_truth, gain, "nat")
     return found
+
+
+def _log_prior(prior, names, x) -> np.ndarray:
+    return log_prior(prior, names, inside_tables(prior, names, x))
 
 
 def _crps(one, draws, truth, period, unit) -> Score:

@@ -58,6 +58,11 @@ class Axes:
         return self._ranges.period if self.n_targets == 1 else None
 
     @property
+    def periods(self) -> list[float | None]:
+        """Of each target, if it has one."""
+        return self._ranges.periods
+
+    @property
     def weights(self) -> np.ndarray:
         """Weights of the kernels."""
         return self._out(self._weights)

@@ -194,6 +194,11 @@ class Empirical(Distribution):
         knots = self.joint._knots[:, self.column]
         return float(knots[0]), float(knots[-1])
 
+    @property
+    def jumps(self) -> np.ndarray:
+        """Where the density jumps."""
+        return np.unique(self.joint._knots[:, self.column])
+
     def _record(self) -> dict[str, Any]:
         parameters = {"of": self.joint._record(), "column": self.column}
         return {"kind": "marginal", "parameters": parameters}

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from . import _boundary_mixture as _boundary
-from . import densities, regions
+from . import densities, divergences, regions
 from .axes import Axes
 from .checks import check_array, check_integer
+from .information import Information
+from .priors import Prior
 from .stored_prior import part_of
 
 
-class Mixture(Axes):
+class Mixture(Information, Axes):
     """Posterior densities, one for each observation, in the targets' units.
 
     Axes are observation, point, target. The observation axis is absent for a single
@@ -113,15 +115,19 @@ class Mixture(Axes):
     def prob(self, a, b) -> np.ndarray:
         """Probability of a value between a and b; on a circle, on the way up from a."""
         if self.period is not None:
-            part = np.subtract(b, a) / self.period
+            way = np.subtract(b, a)
             arc = np.subtract(self.cdf(b), self.cdf(a))
-            rounding = (arc < 0) & (arc > -1e-12) & (part < 0.5)
-            arc = np.where(rounding, 0.0, np.where(arc < 0, arc + 1, arc))
-            return np.where(part >= 1, 1.0, arc)[()]
+            middle = np.asarray(self.median())
+            if middle.ndim < max(np.ndim(arc), np.ndim(way)) and not self._single:
+                middle = middle[:, np.newaxis]
+            # next to nothing or next to all of it: where is the middle?
+            within = np.mod(middle - a, self.period) < way
+            whole = np.where(np.abs(arc) < 1e-9, within, arc < 0)
+            return np.where(way >= self.period, 1.0, np.clip(arc + whole, 0, 1))[()]
         # The difference of the smaller tails keeps its digits.
+        below = np.asarray(self.cdf(a))
         above = np.asarray(self.sf(a)) - self.sf(b)
-        below = np.asarray(self.cdf(b)) - self.cdf(a)
-        return np.where(np.asarray(self.cdf(a)) > 0.5, above, below)[()]
+        return np.where(below > 0.5, above, np.asarray(self.cdf(b)) - below)[()]
 
     def median(self) -> np.ndarray:
         """Value with probability one half on either side."""
@@ -250,37 +256,24 @@ class Mixture(Axes):
             prior=None,
         )
 
-    # --- Information ------------------------------------------------------------------
+    # --- Members ----------------------------------------------------------------------
 
-    def leaked(self, prior=None) -> np.ndarray:
-        """Probability outside the prior's support, given as to `information_gain`."""
-        self._require_one_target("leaked")
-        prior = self._distribution(prior)
-        low, high = prior.support()
-        if self.period is not None:
-            return 1 - np.asarray(self.prob(low, high))[()]
-        return np.asarray(self.cdf(low) + self.sf(high))[()]
+    def disagreement(self, *, size=10_000, seed=0) -> np.ndarray | divergences.Estimate:
+        """By how much the members differ: their generalised Jensen-Shannon divergence.
 
-    def information_gain(self, prior=None) -> np.ndarray:
-        """KL(posterior || prior) in nats: what the observation taught.
-
-        The posterior is first restricted to the prior's support and normalised there;
-        `leaked` says how much that takes away.
+        sum_k w_k KL(p_k || p) in nats, with the committee's weights w_k: the mutual
+        information of the target and the member that is asked. It is zero if all agree,
+        and at most the entropy of the weights, log(n_members) or less.
 
         Parameters
         ----------
-        prior : distribution or Prior, optional
-            Of the target, with logpdf and support; a Prior has it under the target's
-            name. By default `self.prior`, which says what it is.
-
-        Returns
-        -------
-        ndarray, shape (n,)
+        size, seed : int
+            Of the draws, of several targets.
         """
-        self._require_one_target("information_gain")
-        prior = self._distribution(prior)
-        gains = [regions.divergence(one, prior) for one in self._each()]
-        return self._out(np.array(gains))
+        parts = enumerate(self._parts())
+        return self._join(
+            [divergences.disagreement(one, size, seed + i) for i, one in parts]
+        )
 
     # --- SciPy's names ----------------------------------------------------------------
 
@@ -300,7 +293,50 @@ class Mixture(Axes):
         ends = self.quantile([0.0, 1.0])
         return ends[..., 0], ends[..., 1]
 
-    # --- Figures ----------------------------------------------------------------------
+    # --- For others -------------------------------------------------------------------
+
+    def summary(self, prior=None, confidence=0.9):
+        """Return a table of medians, intervals and, with a prior, information gains.
+
+        Parameters
+        ----------
+        prior : Prior or distribution, optional
+        confidence : float
+            Probability within the interval, half of the rest on either side.
+
+        Returns
+        -------
+        Summary
+            A list with a `SummaryRow` per target (and observation) that prints as a
+            table; ``pandas.DataFrame(summary)`` takes it as it is.
+        """
+        from .summary import summarise
+
+        marginals = {name: self.marginal(name) for name in self.target_names}
+        return summarise(marginals, self._named(prior), confidence)
+
+    def to_datatree(self, prior=None, size=4000, seed=0):
+        """Draws as ArviZ takes them; its figures and numbers then work.
+
+        Parameters
+        ----------
+        prior : Prior, optional
+            For a group of its draws.
+        size : int
+            Number of draws for each observation.
+        seed : int
+
+        Returns
+        -------
+        xarray.DataTree
+            With the groups posterior and prior; a variable for each target, whose axes
+            are chain (of one), draw and, for several observations, observation.
+        """
+        from .datatree import to_datatree
+
+        return to_datatree([self], self._named(prior), size, seed)
+
+    to_arviz = to_datatree
 
     def plot(self, prior=None, **options):
         """Draw the posterior of one observation: see `fmdn.plots.plot_posterior`.
@@ -311,8 +347,7 @@ class Mixture(Axes):
         from . import plots
 
         if self.n_targets == 1:
-            one = None if prior is None else self._distribution(prior)
-            return plots.plot_posterior(self, one, **options)
+            return plots.plot_posterior(self, self._distribution(prior), **options)
         marginals = {name: self.marginal(name) for name in self.target_names}
         return plots.plot_posteriors(marginals, prior, **options)
 
@@ -320,10 +355,13 @@ class Mixture(Axes):
 
     def _distribution(self, prior):
         """Prior of the one target."""
-        prior = self.prior if prior is None else prior
-        if prior is None:
-            raise ValueError("this posterior knows no prior: give one")
         return prior[self.target_names[0]] if isinstance(prior, Mapping) else prior
+
+    def _named(self, prior):
+        """Prior of the targets, by their names; by default what is known."""
+        prior = self.prior if prior is None else prior
+        one = prior is not None and not isinstance(prior, Mapping)
+        return Prior({self.target_names[0]: prior}) if one else prior
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:
         return _boundary.mixture_moments(self._kernels, self._ranges)

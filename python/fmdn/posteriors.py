@@ -1,14 +1,9 @@
 """The posteriors of an inversion, and their table."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-import numpy as np
-
-from .stored_prior import part_of, together
-from .tables import Table
-
-TABLE = "<quantiles"  # how a table's name begins
+from .stored_prior import together
+from .summary import summarise
 
 
 class Posteriors(Mapping):
@@ -68,16 +63,19 @@ class Posteriors(Mapping):
             A list with a `SummaryRow` per target (and observation) that prints as a
             table; ``pandas.DataFrame(summary)`` takes it as it is.
         """
-        table = Summary()
-        for name, mixture in self.marginals().items():
-            prior = part_of(self.prior, (name,))
-            unit, shown = (prior.units[0], repr(prior[name])) if prior else ("", "")
-            low, high = mixture.interval(confidence)
-            gain = mixture.information_gain(prior[name]) if prior else np.nan
-            columns = np.broadcast_arrays(mixture.median(), low, high, gain)
-            for i, values in enumerate(zip(*map(np.ravel, columns), strict=True)):
-                table.append(SummaryRow(name, unit, i, *map(float, values), shown))
-        return table
+        return summarise(self.marginals(), self.prior, confidence)
+
+    def to_datatree(self, size=4000, seed=0):
+        """Draws as ArviZ takes them, the prior's too: see `Mixture.to_datatree`.
+
+        Targets that were inferred together are drawn together. Others are drawn from
+        their own posteriors: how they depend on each other is not in the draws.
+        """
+        from .datatree import to_datatree
+
+        return to_datatree(self._mixtures.values(), self.prior, size, seed)
+
+    to_arviz = to_datatree
 
     def plot(self, **options):
         """Draw prior, members and posterior of each target, one panel each.
@@ -87,44 +85,3 @@ class Posteriors(Mapping):
         from .plots import plot_posteriors
 
         return plot_posteriors(self.marginals(), self.prior, **options)
-
-
-class SummaryRow(NamedTuple):
-    """One line of a summary; `gain` is the information over `prior`, in nats."""
-
-    target: str
-    unit: str
-    observation: int
-    median: float
-    low: float
-    high: float
-    gain: float
-    prior: str = ""
-
-
-class Summary(Table):
-    """Rows of a summary, printed as a table."""
-
-    texts = "target", "unit"
-
-    def cells(self):
-        """Give the lines; numbers with the digits that the interval leaves sense."""
-        several = any(row.observation for row in self)
-        yield ["target", "unit", *["no."] * several, "median", "low", "high", "gain"]
-        for row in self:
-            spread = abs(row.high - row.low) or 1.0
-            digits = int(np.clip(2 - np.floor(np.log10(spread)), 0, 12))
-            numbers = [f"{x:.{digits}f}" for x in (row.median, row.low, row.high)]
-            gain = "" if np.isnan(row.gain) else f"{row.gain:.2f} nat"
-            gain += "*" * row.prior.startswith(TABLE)
-            number = [str(row.observation)] * several
-            yield [row.target, row.unit, *number, *numbers, gain]
-
-    def __str__(self):
-        """Return the table, and a note where priors are tables themselves."""
-        noted = any(row.prior.startswith(TABLE) for row in self)
-        return (
-            super().__str__() + "\n* over the quantiles of the training targets" * noted
-        )
-
-    __repr__ = __str__

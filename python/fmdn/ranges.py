@@ -68,6 +68,12 @@ class Ranges:
         return float(self.high[0] - self.low[0]) if self.kinds[0] == PERIODIC else None
 
     @property
+    def periods(self) -> list[float | None]:
+        """Of each target, if it has one."""
+        columns = range(len(self.kinds))
+        return [self.of([j]).period for j in columns]
+
+    @property
     def support(self) -> tuple[float, float]:
         """Of the one target."""
         ends = float(self.low[0]), float(self.high[0])

@@ -17,6 +17,8 @@ from scipy.special import ndtr, ndtri
 
 from . import _boundary_recalibration as _boundary
 from .checks import check_array, check_integer
+from .information import Information
+from .mixture import Mixture
 
 FEWEST = 50  # rows that a map can be fitted to
 TAIL = 25  # rows beyond the outermost knots
@@ -127,7 +129,7 @@ class Recalibration:
         return self.scores, self.normal
 
 
-class Recalibrated:
+class Recalibrated(Information):
     """A posterior of one target, recalibrated: a distribution, not a mixture.
 
     It has the methods of `Mixture` that have a meaning for it, with the same axes.
@@ -140,6 +142,7 @@ class Recalibrated:
         self._posterior, self._g = posterior, recalibration
         self._single, self.target_names = posterior._single, posterior.target_names
         self.prior = posterior.prior
+        self.period, self.periods = posterior.period, posterior.periods
 
     def __len__(self) -> int:
         return len(self._posterior)
@@ -185,9 +188,7 @@ class Recalibrated:
         """Probability of a value above x."""
         return self._cdf(x, above=True)
 
-    def prob(self, a, b) -> np.ndarray:
-        """Probability of a value between a and b."""
-        return self.cdf(b) - self.cdf(a)
+    prob = Mixture.prob
 
     def quantile(self, q) -> np.ndarray:
         """Value below which the probability is q."""
@@ -226,18 +227,6 @@ class Recalibrated:
         samples = _boundary.recalibrated_sample(*self._all, size, seed)
         return self._posterior._out(samples)
 
-    def information_gain(self, prior=None) -> np.ndarray:
-        """KL(posterior || prior) in nats, within the prior's support."""
-        prior = self._posterior._distribution(prior)
-        x, weights = self._nodes()
-        log_prior = prior.logpdf(x)
-        inside = np.isfinite(log_prior)
-        mass = inside @ weights
-        ratio = np.where(inside, self.logpdf(x) - log_prior, 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            gain = ratio @ weights / mass - np.log(mass)
-        return np.where(mass > 0, gain, np.inf)[()]
-
     def support(self) -> tuple[float, float]:
         """Where the density can be positive."""
         return self._posterior.support()
@@ -254,6 +243,14 @@ class Recalibrated:
         points = np.clip(points[..., 0], -1e300, 1e300)
         p = _boundary.recalibrated_cdf(*self._all, points, above)
         return self._posterior._values(p, shape)
+
+    def _each(self) -> Iterator[Recalibrated]:
+        """The observations as single ones."""
+        return iter([self] if self._single else self)
+
+    def _out(self, values: Any) -> Any:
+        """Drop the observation axis where there is one observation."""
+        return values[0] if self._single else values
 
     def _nodes(self) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, m), and weights of means over them."""

@@ -6,141 +6,18 @@ observation at a time. What the networks gave is compared with them by `compare`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .checks import check_array, check_integer
 from .noise import as_noise
-from .tables import Table
+from .weighted import WeightedModels
 
 MOST_POINTS = 2_000_000  # of a grid
 
 
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """Weighted models that stand for a posterior.
-
-    Attributes
-    ----------
-    models : ndarray, shape (n, n_parameters)
-    weights : ndarray, shape (n,)
-        They sum to one.
-    effective_size : float
-        Number of independent draws that are as good: below some hundreds, do not trust.
-    names : tuple of str
-    """
-
-    models: np.ndarray
-    weights: np.ndarray
-    effective_size: float
-    names: tuple[str, ...]
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        """Return one parameter of all models."""
-        if name not in self.names:
-            raise KeyError(f"no parameter {name!r}; there is {', '.join(self.names)}")
-        return self.models[:, self.names.index(name)]
-
-    def mean(self) -> np.ndarray:
-        """Posterior mean of each parameter."""
-        return self.weights @ self.models
-
-    def cov(self) -> np.ndarray:
-        """Posterior covariance."""
-        deviations = self.models - self.mean()
-        return (self.weights[:, np.newaxis] * deviations).T @ deviations
-
-    def std(self) -> np.ndarray:
-        """Posterior standard deviation of each parameter."""
-        return np.sqrt(np.diag(self.cov()))
-
-    def quantile(self, name: str, q) -> np.ndarray:
-        """Quantiles of a parameter."""
-        order = np.argsort(self[name])
-        held = self.weights[order].cumsum() - 0.5 * self.weights[order]
-        return np.interp(q, held, self[name][order])
-
-    def sample(self, size: int, seed: int = 0) -> np.ndarray:
-        """Draw models, (size, n_parameters)."""
-        rng = np.random.default_rng(seed)
-        return self.models[rng.choice(len(self.models), size, p=self.weights)]
-
-    def compare(self, posteriors) -> ComparedTable:
-        """Compare with posteriors of the same observation, target by target.
-
-        Parameters
-        ----------
-        posteriors : mapping of str to Mixture
-            What an inversion gives, or {name: Mixture}; names that are no parameters
-            here are left out.
-
-        Returns
-        -------
-        ComparedTable
-            A list of `ComparedRow`s that prints as a table.
-        """
-        of_all = getattr(posteriors, "marginals", lambda: posteriors)()
-        table = ComparedTable()
-        for name, mixture in of_all.items():
-            if name not in self.names:
-                continue
-            k = self.names.index(name)
-            mean, sd = float(self.mean()[k]), float(self.std()[k])
-            found = (float(np.ravel(one())[0]) for one in (mixture.mean, mixture.std))
-            found_mean, found_sd = found
-            difference = (found_mean - mean) / sd, found_sd / sd
-            table.append(ComparedRow(name, mean, sd, found_mean, found_sd, *difference))
-        return table
-
-    def plot(self, posteriors, prior=None, **options):
-        """Draw this reference as histograms over posteriors of the same observation.
-
-        Parameters
-        ----------
-        posteriors : mapping of str to Mixture
-            As for `compare`.
-        prior, **options
-            As for `fmdn.plots.plot_posteriors`.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        from .plots import plot_posteriors
-
-        of_all = getattr(posteriors, "marginals", lambda: posteriors)()
-        known = {name: one for name, one in of_all.items() if name in self.names}
-        return plot_posteriors(known, prior, reference=self, **options)
-
-
-class ComparedRow(NamedTuple):
-    """One target: by the reference, by the networks, and how they differ."""
-
-    target: str
-    reference_mean: float
-    reference_sd: float
-    mean: float
-    sd: float
-    shift: float
-    sd_ratio: float
-
-
-class ComparedTable(Table):
-    """A comparison with a reference, printed as a table."""
-
-    texts = ("target",)
-
-    def cells(self):
-        """Give the lines."""
-        yield "target", "reference", "sd", "found", "sd", "shift (sd)", "sd ratio"
-        for row in self:
-            numbers = [f"{x:.4g}" for x in row[1:5]]
-            yield row.target, *numbers, f"{row.shift:+.2f}", f"{row.sd_ratio:.2f}"
-
-
-def importance(samples, noise, observed) -> Reference:
+def importance(samples, noise, observed) -> WeightedModels:
     """Weigh prior samples by their likelihood: no further simulation is needed.
 
     Parameters
@@ -151,7 +28,7 @@ def importance(samples, noise, observed) -> Reference:
 
     Returns
     -------
-    Reference
+    WeightedModels
         With the effective size (sum w)^2 / sum w^2, which the number of data, and what
         they tell, soon make small.
     """
@@ -160,7 +37,7 @@ def importance(samples, noise, observed) -> Reference:
         log_likelihood(np.asarray(samples.data[i : i + 10_000]))
         for i in range(0, len(samples), 10_000)
     ]
-    return _weighted(samples.models, np.concatenate(values), samples.names)
+    return WeightedModels.of(samples.models, np.concatenate(values), samples.names)
 
 
 def grid(prior, forward, noise, observed, n_points=50, *, vectorised=False):
@@ -180,7 +57,7 @@ def grid(prior, forward, noise, observed, n_points=50, *, vectorised=False):
 
     Returns
     -------
-    Reference
+    WeightedModels
     """
     n_points = check_integer("n_points", n_points, 1)
     if len(prior) > 3 or n_points ** len(prior) > MOST_POINTS:
@@ -197,7 +74,7 @@ def grid(prior, forward, noise, observed, n_points=50, *, vectorised=False):
     log_likelihood = _likelihood(noise, observed)
     blocks = np.array_split(models, max(1, len(models) // 10_000))
     values = [log_likelihood(_run(forward, block, vectorised)) for block in blocks]
-    return _weighted(models, np.concatenate(values), prior.names)
+    return WeightedModels.of(models, np.concatenate(values), prior.names)
 
 
 def mcmc(
@@ -211,7 +88,7 @@ def mcmc(
     seed=0,
     vectorised=False,
     progress=False,
-) -> Reference:
+) -> WeightedModels:
     """Sample the posterior with emcee (Foreman-Mackey et al. 2013).
 
     Walkers start at the likeliest of some prior samples; the first half of the steps is
@@ -233,7 +110,7 @@ def mcmc(
 
     Returns
     -------
-    Reference
+    WeightedModels
         With the number of draws divided by the autocorrelation time as effective size.
     """
     try:
@@ -266,7 +143,7 @@ def mcmc(
     models = sampler.get_chain(discard=half, thin=max(1, int(time / 2)), flat=True)
     size = (n_steps - half) * n_walkers / max(1.0, time)
     weights = np.full(len(models), 1 / len(models))
-    return Reference(models, weights, min(size, len(models)), prior.names)
+    return WeightedModels(models, weights, min(size, len(models)), prior.names)
 
 
 def _moves(emcee: Any) -> list[tuple[Any, float]]:
@@ -305,13 +182,3 @@ def _run(forward: Any, models: np.ndarray, vectorised: bool) -> np.ndarray:
     if vectorised:
         return np.asarray(forward(models), float)
     return np.array([np.asarray(forward(model), float) for model in models])
-
-
-def _weighted(models: np.ndarray, log_weights: np.ndarray, names: Any) -> Reference:
-    log_weights = np.where(np.isnan(log_weights), -np.inf, log_weights)
-    highest = log_weights.max()
-    if not np.isfinite(highest):
-        raise ValueError("no model has any likelihood")
-    weights = np.exp(log_weights - highest)
-    weights /= weights.sum()
-    return Reference(models, weights, float(1 / (weights**2).sum()), tuple(names))

@@ -1,4 +1,4 @@
-"""Regions, modes, divergences and conditionals of mixtures that have ranges."""
+"""Regions, modes and conditionals of mixtures that have ranges."""
 
 from __future__ import annotations
 
@@ -86,29 +86,6 @@ def highest_density(one: Any, confidence: float) -> np.ndarray:
 
     level = brentq(excess, log_density.min() - 1, log_density.max() - 1e-9, xtol=1e-10)
     return crossings(level)
-
-
-def divergence(one: Any, prior: Any) -> float:
-    """KL of one mixture, restricted to the prior's support, from the prior."""
-    low, high = (float(bound) for bound in prior.support())
-    x = _knots(one, 0.5)
-    if one._ranges.period is not None and np.isfinite(low):
-        x = low + np.mod(x - low, one._ranges.period)
-    x = np.unique(np.concatenate([x[(x > low) & (x < high)], [low, high]]))
-    x = x[np.isfinite(x)]
-    if len(x) < 2:
-        return np.inf
-    nodes, weights = np.polynomial.legendre.leggauss(8)
-    half = np.diff(x)[:, np.newaxis] / 2
-    points = (x[:-1, np.newaxis] + half * (1 + nodes)).ravel()
-    weights = (half * weights).ravel()
-    log_p = np.asarray(one.logpdf(points)).ravel()
-    p = np.exp(log_p)
-    mass = weights @ p
-    if not mass > 0:
-        return np.inf
-    ratio = np.where(p > 0, log_p - prior.logpdf(points), 0.0)
-    return float(weights @ (p * ratio) / mass - np.log(mass))
 
 
 def highest_mode(one: Any) -> np.ndarray:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
-from .stored_prior import inside_tables
+from .divergences import Estimate
 
 NEGLIGIBLE = 1e-6  # part of a score
 _BLOCK = 2_000_000  # numbers at a time
-
-
-class Estimate(NamedTuple):
-    """A mean over the test set and its standard error."""
-
-    value: float
-    error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,36 +205,6 @@ def near_width(prior: Any, truths: np.ndarray) -> float:
 def prior_of(prior: Any, name: str) -> Any:
     """Prior of one of the targets; None if it is not known."""
     return prior.get(name) if isinstance(prior, Mapping) else prior
-
-
-def log_prior(prior: Any, names: list[str], truths: np.ndarray) -> np.ndarray:
-    """Log density of the prior at the truths, NaN where it is not known."""
-    unknown = np.full(len(truths), np.nan)
-    if prior is None:
-        return unknown
-    truths = inside_tables(prior, names, truths)
-    if not isinstance(prior, Mapping):
-        if len(names) > 1:
-            raise TypeError(f"the prior of {names} must be a Prior, not {prior!r}")
-        return np.asarray(prior.logpdf(truths[:, 0]))
-    columns = dict(zip(names, truths.T, strict=True))
-    missing = [name for name in names if name not in prior]
-    if missing:
-        raise ValueError(f"the prior has no {missing[0]!r}; it has {list(prior)}")
-    total = np.zeros(len(truths))
-    for key in getattr(prior, "_blocks", prior):
-        block = key if isinstance(key, tuple) else (key,)
-        inside = [name for name in block if name in columns]
-        if len(inside) == 1:
-            total += prior[inside[0]].logpdf(columns[inside[0]])
-        elif inside and len(inside) == len(block):
-            try:
-                total += prior[key].logpdf(np.stack([columns[n] for n in block], -1))
-            except NotImplementedError:  # models that were given have no joint density
-                return unknown
-        elif inside:
-            return unknown
-    return total
 
 
 def blocks(n: int, size: int):

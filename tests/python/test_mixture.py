@@ -320,6 +320,7 @@ def test_hpd_of_two_bumps():
 # --- Information ----------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::fmdn.information.LeakWarning")
 def test_information_gain_of_known_cases():
     half = normals(1, 0, 0.5)
     assert abs(half.information_gain(Normal(0, 1)) - 0.318147) < 1e-6
@@ -338,6 +339,7 @@ def test_information_gain_of_known_cases():
         assert abs(gain - twice) < 1e-9
 
 
+@pytest.mark.filterwarnings("ignore::fmdn.information.LeakWarning")
 @fixed
 @given(seeds, scales)
 def test_information_gain_of_what_is_within_the_prior(seed, scale):
@@ -357,6 +359,7 @@ def test_information_gain_of_what_is_within_the_prior(seed, scale):
     assert abs(leaked - (1 - mass)) < 1e-5
 
 
+@pytest.mark.filterwarnings("ignore::fmdn.information.LeakWarning")
 def test_leaked():
     post = normals([1, 1], [0, 10], [1, 1])
     assert abs(post.leaked(Uniform(0, 20)) - 0.25) < 1e-12
