@@ -62,9 +62,9 @@ def in_ranges(n, seed, kinds, width=1.0):
     )
     rng = np.random.default_rng(seed)
     means = rng.uniform(0, 1, size=(n, 2, c)) * scale
-    factors = np.eye(c) / (scale * rng.uniform(0.05, 0.5, size=(n, 2, c)))[..., None]
+    factors = np.eye(c) / (scale * rng.uniform(0.05, 0.25, size=(n, 2, c)))[..., None]
     if c > 1:
-        factors[..., 1, 0] = rng.normal(size=(n, 2)) / scale[0]
+        factors[..., 1, 0] = 5 * rng.normal(size=(n, 2)) / scale[1]
     arguments = {
         "single": False,
         "one_target_axis": c == 1,

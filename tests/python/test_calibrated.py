@@ -97,7 +97,7 @@ def test_a_wrong_correlation_is_noticed_where_marginals_are_right(seed, times):
 def test_narrow_ones_are_noticed_in_ranges(kinds, seed):
     check = calibration(*in_ranges(N, seed, kinds, width=0.8), seed=seed)
     p = check.p_values
-    assert p["loss"] < 1e-6 and p["HPD"] < 1e-4 and check.verdict == "overconfident"
+    assert max(p["loss"], p["HPD"]) < 1e-4 and check.verdict == "overconfident"
     for name in check.posterior.target_names:
         label = f" {name}" if len(kinds) > 1 else ""
         assert p[f"PIT {name}"] < 0.01 and p[f"CRPS{label}"] < 1e-4
