@@ -107,7 +107,11 @@ def divergence(one: Any, prior: Any) -> float:
     mass = weights @ p
     if not mass > 0:
         return np.inf
-    ratio = np.where(p > 0, log_p - prior.logpdf(points), 0.0)
+    # Nodes that round to an end of the support count for nothing, but a prior's density
+    # may be zero there.
+    inside = (p > 0) & (points > low) & (points < high)
+    ratio = np.zeros_like(p)
+    ratio[inside] = log_p[inside] - prior.logpdf(points[inside])
     return float(weights @ (p * ratio) / mass - np.log(mass))
 
 
