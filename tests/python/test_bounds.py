@@ -272,3 +272,12 @@ def test_units_change_nothing(shift, factor, seed):
     np.testing.assert_allclose(
         there.logpdf(shift + factor * x), here.logpdf(x) - np.log(factor), atol=1e-6
     )
+
+
+def test_gain_over_a_prior_whose_density_ends_at_its_bounds():
+    """A histogram has no density at its upper end, where a node may round to."""
+    flat = stats.rv_histogram((np.ones(4), np.linspace(2.0, 5.0, 5)))()
+    for sd in (0.3, 1.0, 3.0, 5.0):
+        one = mixture([1.0], [1.0], [sd], range_of(PROBIT, 2.0, 5.0))
+        expected = one.information_gain(fmdn.Uniform(2.0, 5.0))
+        assert one.information_gain(flat) == pytest.approx(expected, abs=1e-9)
