@@ -8,8 +8,8 @@ module fmdn_evaluate
    use fmdn_random, only: fill_normal, random_stream, uniform
    implicit none (type, external)
    private
-   public :: mixture_log_density, mixture_cdf, mixture_quantile, mixture_moments, mixture_sample, &
-      marginal_factors, inverse_factor, kernel_covariance
+   public :: mixture_log_density, log_factors_of, mixture_cdf, mixture_quantile, mixture_moments, &
+      mixture_sample, marginal_factors, inverse_factor, kernel_covariance
 
 contains
 
@@ -20,21 +20,31 @@ contains
       real(wp), intent(in), contiguous :: points(:, :) !! (n_targets, n)
       real(wp), intent(inout), contiguous :: log_p(:)
       real(wp), intent(in), optional :: log_masses(:)
-      real(wp) :: logs(size(weights), 0:size(means, 1))
+
+      call kernels%log_density(size(means, 1, c_int), size(weights, kind=c_int), &
+         size(points, 2, c_int64_t), log_factors_of(kernels, weights, factors, log_masses), means, &
+         factors, points, log_p)
+   end subroutine mixture_log_density
+
+   !> What `kernels%log_density` takes of each kernel: the logarithm of its highest density, and of
+   !> the diagonal of its factor.
+   pure function log_factors_of(kernels, weights, factors, log_masses) result(logs)
+      type(kernel_set), intent(in) :: kernels
+      real(wp), intent(in) :: weights(:), factors(:, :, :)
+      real(wp), intent(in), optional :: log_masses(:)
+      real(wp) :: logs(size(weights), 0:size(factors, 1))
       integer :: i
 
       logs(:, 0) = max(weights, tiny(weights))
-      do i = 1, size(means, 1)
+      do i = 1, size(factors, 1)
          logs(:, i) = factors(i, i, :)
       end do
       call kernels%log(size(logs, kind=c_int), logs)
-      do i = 1, size(means, 1)
+      do i = 1, size(factors, 1)
          logs(:, 0) = logs(:, 0) + (logs(:, i) - 0.5_wp*log_two_pi)
       end do
       if (present(log_masses)) logs(:, 0) = logs(:, 0) - log_masses
-      call kernels%log_density(size(means, 1, c_int), size(weights, kind=c_int), &
-         size(points, 2, c_int64_t), logs, means, factors, points, log_p)
-   end subroutine mixture_log_density
+   end function log_factors_of
 
    !> Probability of a value below each of the points, one target; of one above it with `above`.
    pure subroutine mixture_cdf(kernels, weights, means, factors, points, above, p)

@@ -6,15 +6,17 @@ module fmdn_c_mixture
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_evaluate, only: kernel_covariance, marginal_factors
    use fmdn_kinds, only: ip, max_threads, wp
-   use fmdn_moments, only: moments_within
+   use fmdn_modes, only: modes_within
+   use fmdn_moments, only: moments_about, moments_within
    use fmdn_random, only: for_samples, random_stream, stream_of
    use fmdn_status, only: status_invalid_argument, status_ok
    use fmdn_targets, only: new_ranges, target_range
-   use fmdn_within, only: cdf_within, log_density_within, quantile_within, sample_within
+   use fmdn_within, only: cdf_within, log_density_within, quantiles_within, sample_within
    implicit none (type, external)
    private
    public :: fmdn_mixture_log_density, fmdn_mixture_cdf, fmdn_mixture_quantile, &
-      fmdn_mixture_moments, fmdn_mixture_sample, fmdn_mixture_marginal, fmdn_mixture_covariances
+      fmdn_mixture_moments, fmdn_mixture_moments_about, fmdn_mixture_modes, fmdn_mixture_sample, &
+      fmdn_mixture_marginal, fmdn_mixture_covariances
 
    !> What one thread takes at a time, and the least number of kernels at points worth more threads.
    integer(ip), parameter :: points_at_once = 4096, enough_for_threads = 50000
@@ -117,7 +119,8 @@ contains
       integer(c_int), intent(out) :: status
       type(target_range), allocatable :: ranges(:)
       type(kernel_set) :: kernels
-      integer(ip) :: i, j
+      integer(ip), parameter :: at_once = 64
+      integer(ip) :: i, first, last
 
       status = status_invalid_argument
       if (n_kernels < 1) return
@@ -125,13 +128,14 @@ contains
       call gather_ranges(1_ip, kinds, low, high, ranges, status)
       if (status /= status_ok) return
       kernels = processor_kernels()
-      !$omp parallel do collapse(2) num_threads(n_threads) default(none) &
+      !$omp parallel do collapse(2) num_threads(n_threads) default(none) private(last) &
       !$omp if (n*n_points*n_kernels >= enough_for_threads/10) &
       !$omp shared(kernels, ranges, n, n_points, weights, means, factors, probabilities, quantiles)
       do i = 1, n
-         do j = 1, n_points
-            quantiles(j, i) = quantile_within(kernels, ranges(1), weights(:, i), means(:, i), &
-               factors(:, i), probabilities(j))
+         do first = 1, n_points, at_once
+            last = min(first + at_once - 1, n_points)
+            call quantiles_within(kernels, ranges(1), weights(:, i), means(:, i), factors(:, i), &
+               probabilities(first:last), 1 - probabilities(first:last), quantiles(first:last, i))
          end do
       end do
       !$omp end parallel do
@@ -163,6 +167,72 @@ contains
       end do
       status = status_ok
    end subroutine fmdn_mixture_moments
+
+   !> The mean of ((target - centre)/scale)**order, for each target of each of n mixtures.
+   subroutine fmdn_mixture_moments_about(n_targets, n_kernels, n, n_ranges, kinds, low, high, &
+      weights, means, factors, order, centre, scale, moments, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n
+      integer(c_int64_t), value :: n_ranges
+      integer(c_int), intent(in) :: kinds(n_ranges)
+      real(c_double), intent(in) :: low(n_ranges), high(n_ranges)
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      integer(c_int), value :: order
+      real(c_double), intent(in) :: centre(n_targets, n), scale(n_targets, n)
+      real(c_double), intent(inout) :: moments(n_targets, n)
+      integer(c_int), intent(out) :: status
+      type(target_range), allocatable :: ranges(:)
+      integer(ip) :: i
+
+      status = status_invalid_argument
+      if (n_kernels < 1 .or. n_targets < 1 .or. order < 0) return
+      if (any(scale <= 0)) return
+      call gather_ranges(n_targets, kinds, low, high, ranges, status)
+      if (status /= status_ok) return
+      do i = 1, n
+         call moments_about(ranges, weights(:, i), means(:, :, i), factors(:, :, :, i), order, &
+            centre(:, i), scale(:, i), moments(:, i))
+      end do
+      status = status_ok
+   end subroutine fmdn_mixture_moments_about
+
+   !> Up to n_modes modes of each of n mixtures, highest first, and log p there: -huge where there
+   !> are no more.
+   subroutine fmdn_mixture_modes(n_targets, n_kernels, n, n_ranges, kinds, low, high, weights, &
+      means, factors, n_modes, n_threads, modes, heights, status) bind(C)
+      !f2py threadsafe
+      integer(c_int64_t), value :: n_targets, n_kernels, n, n_modes
+      integer(c_int64_t), value :: n_ranges
+      integer(c_int), intent(in) :: kinds(n_ranges)
+      real(c_double), intent(in) :: low(n_ranges), high(n_ranges)
+      real(c_double), intent(in) :: weights(n_kernels, n), means(n_targets, n_kernels, n)
+      real(c_double), intent(in) :: factors(n_targets, n_targets, n_kernels, n)
+      integer(c_int), value :: n_threads
+      real(c_double), intent(inout) :: modes(n_targets, n_modes, n), heights(n_modes, n)
+      integer(c_int), intent(out) :: status
+      type(target_range), allocatable :: ranges(:)
+      type(kernel_set) :: kernels
+      integer(ip) :: i
+      integer :: found
+
+      status = status_invalid_argument
+      if (n_kernels < 1 .or. n_targets < 1 .or. n_modes < 1) return
+      if (n_threads < 1 .or. n_threads > max_threads) return
+      call gather_ranges(n_targets, kinds, low, high, ranges, status)
+      if (status /= status_ok) return
+      kernels = processor_kernels()
+      !$omp parallel do num_threads(n_threads) default(none) private(found) &
+      !$omp schedule(dynamic) if (n > 1) &
+      !$omp shared(kernels, ranges, n, weights, means, factors, modes, heights)
+      do i = 1, n
+         call modes_within(kernels, ranges, weights(:, i), means(:, :, i), factors(:, :, :, i), &
+            modes(:, :, i), heights(:, i), found)
+         heights(found + 1:, i) = -huge(heights)
+      end do
+      !$omp end parallel do
+      status = status_ok
+   end subroutine fmdn_mixture_modes
 
    !> n_samples samples of each of n mixtures; sample j of mixture i depends on (seed, i, j) alone.
    subroutine fmdn_mixture_sample(n_targets, n_kernels, n, n_ranges, kinds, low, high, &

@@ -1,6 +1,6 @@
-!> Mean and covariance of mixtures whose targets have ranges, in physical units, and derivatives of
-!> these: Gauss-Legendre sums over each kernel. A periodic target is looked at from its cut
-!> (fmdn_within).
+!> Moments of mixtures whose targets have ranges, in physical units, and derivatives of mean and
+!> standard deviation: Gauss-Legendre sums over each kernel. A periodic target is looked at from its
+!> cut (fmdn_within).
 module fmdn_moments
    use fmdn_evaluate, only: inverse_factor, marginal_factors, mixture_moments
    use fmdn_kinds, only: log_two_pi, pi, wp
@@ -9,11 +9,12 @@ module fmdn_moments
    use fmdn_within, only: circular_cut, ends_of_kernels, least_resultant
    implicit none (type, external)
    private
-   public :: moments_within, moment_gradient
+   public :: moments_within, moments_about, moment_gradient
 
    integer, parameter :: n_nodes = 64, most_pieces = 5
    real(wp), parameter :: most = 1.0e140_wp !! its square times anything is finite
    real(wp), parameter :: far = 9 !! standard deviations beyond which a kernel is nothing
+   real(wp), parameter :: longest = 25 !! standard deviations that the nodes resolve
 
    !> Points of a kernel's line, the values of the target there, and their probabilities.
    type :: line_nodes
@@ -71,7 +72,7 @@ contains
       sd = norm2(inverse, 2)
       covariance = 0
       do j = 1, size(mean)
-         call line_of(ranges(j), first(j), rule, means(j), sd(j), at)
+         call line_of(ranges(j), first(j), rule, 2, means(j), sd(j), at)
          mean(j) = sum(at%p(:at%n)*at%value(:at%n))
          covariance(j, j) = sum(at%p(:at%n)*(at%value(:at%n) - mean(j))**2)
          do i = 1, j - 1
@@ -80,8 +81,8 @@ contains
             ! The other target given this one.
             rest = sqrt(max(sd(i)**2 - (slope*sd(j))**2, (1.0e-8_wp*sd(i))**2))
             do node = 1, at%n
-               call line_of(ranges(i), first(i), rule, means(i) + slope*(at%y(node) - means(j)), &
-                  rest, other)
+               call line_of(ranges(i), first(i), rule, 2, &
+                  means(i) + slope*(at%y(node) - means(j)), rest, other)
                covariance(i, j) = covariance(i, j) + at%p(node)*(at%value(node) - mean(j)) &
                   *(sum(other%p(:other%n)*other%value(:other%n)) - mean(i))
             end do
@@ -89,6 +90,53 @@ contains
          end do
       end do
    end subroutine kernel_moments
+
+   !> The mean of ((target - centre)/scale)**order, for each target.
+   pure subroutine moments_about(ranges, weights, means, factors, order, centre, scale, moments)
+      type(target_range), intent(in) :: ranges(:)
+      real(wp), intent(in) :: weights(:), means(:, :), factors(:, :, :), centre(:), scale(:)
+      integer, intent(in) :: order
+      real(wp), intent(out) :: moments(:)
+      type(line_nodes) :: at
+      real(wp) :: first, largest, sd(size(weights)), of_kernels(size(weights)), rule(n_nodes, 2)
+      integer :: i, k
+
+      if (any(ranges%kind /= free)) rule = gauss_legendre()
+      largest = exp((log(huge(largest)) - 10)/max(order, 1)) ! its power is a number
+      do i = 1, size(moments)
+         sd = 1/marginal_factors(factors, i)
+         if (ranges(i)%kind == free) then
+            of_kernels = normal_moment((means(i, :) - centre(i))/scale(i), sd/scale(i), order)
+         else
+            first = 0
+            if (ranges(i)%kind == periodic) first = circular_cut(ranges(i), weights, means(i, :), &
+               1/sd)
+            do k = 1, size(weights)
+               call line_of(ranges(i), first, rule, order, means(i, k), sd(k), at)
+               associate (away => (at%value(:at%n) - centre(i))/scale(i))
+                  of_kernels(k) = sum(at%p(:at%n)*min(max(away, -largest), largest)**order)
+               end associate
+            end do
+         end if
+         moments(i) = dot_product(weights, of_kernels)
+      end do
+   end subroutine moments_about
+
+   !> The mean of x**order of a Gaussian: m_n = mean m_(n-1) + (n - 1) sd**2 m_(n-2).
+   elemental function normal_moment(mean, sd, order) result(moment)
+      real(wp), intent(in) :: mean, sd
+      integer, intent(in) :: order
+      real(wp) :: moment, before, next
+      integer :: n
+
+      before = 0
+      moment = 1
+      do n = 1, order
+         next = mean*moment + (n - 1)*sd**2*before
+         before = moment
+         moment = next
+      end do
+   end function normal_moment
 
    !> Derivatives of the mean and of the standard deviation of one target with respect to, in this
    !> order, the kernels' weights (which sum to one), means and standard deviations.
@@ -114,7 +162,7 @@ contains
          if (range%kind == periodic) first = circular_cut(range, weights, means, 1/sds)
          allocate (lines(size(weights)))
          do k = 1, size(weights)
-            call line_of(range, first, rule, means(k), sds(k), lines(k))
+            call line_of(range, first, rule, 2, means(k), sds(k), lines(k))
             lines(k)%value(:lines(k)%n) = min(max(lines(k)%value(:lines(k)%n), -most), most)
             d_mean(k, 1) = sum(lines(k)%p(:lines(k)%n)*lines(k)%value(:lines(k)%n))
          end do
@@ -188,21 +236,22 @@ contains
       d_square = d_square + jump*d_cut
    end subroutine add_cut
 
-   !> Nodes of one target of a kernel: over its line where it is something, in pieces of one period
-   !> where there is a period.
-   pure subroutine line_of(range, first, rule, mean, sd, nodes)
+   !> Nodes of one target of a kernel, for moments up to an order: over its line where it is
+   !> something, in pieces of one period where there is a period.
+   pure subroutine line_of(range, first, rule, order, mean, sd, nodes)
       type(target_range), intent(in) :: range
+      integer, intent(in) :: order
       real(wp), intent(in) :: first, rule(:, :), mean, sd
       type(line_nodes), intent(inout) :: nodes
       real(wp) :: a, b, top, decay, extra, width, left, right, turns, z(n_nodes)
-      integer :: piece
+      integer :: piece, pieces
 
       call ends_of_kernels(range, mean, 1/sd, a, b)
       top = min(max(0.0_wp, a), b) ! highest density; it falls as exp(-|top| z) at least
       decay = abs(top)
       extra = 0
-      if (range%kind == half_line .or. range%kind == log_truncated) extra = min(2*sd, 30.0_wp)
-      if (top > 0) decay = top - extra ! the second moment of exp(y) grows as exp(2 sd z)
+      if (range%kind == half_line .or. range%kind == log_truncated) extra = min(order*sd, 30.0_wp)
+      if (top > 0) decay = top - extra ! moment n of exp(y) grows as exp(n sd z)
       if (decay > 1) then
          width = min(far, 40/decay)
       else
@@ -211,10 +260,12 @@ contains
       a = max(a, top - width)
       b = min(b, top + width)
       nodes%n = 0
-      do piece = 1, merge(most_pieces, 1, range%kind == periodic)
+      pieces = most_pieces
+      if (range%kind /= periodic) pieces = min(1 + int((b - a)/longest), most_pieces)
+      do piece = 1, pieces
          turns = 0
-         left = a
-         right = b
+         left = a + (b - a)*(piece - 1)/pieces
+         right = a + (b - a)*piece/pieces
          if (range%kind == periodic) then
             turns = anint((mean - first)/range%period()) + (piece - 3)
             left = max(a, (first + turns*range%period() - mean)/sd)
@@ -247,9 +298,9 @@ contains
       real(wp) :: x, p, before, next, slope
       integer :: i, j, step
 
-      do i = 1, n_nodes
+      do i = 1, n_nodes/2
          x = cos(pi*(i - 0.25_wp)/(n_nodes + 0.5_wp))
-         do step = 1, 6
+         do step = 1, 4
             before = 1
             p = x
             do j = 2, n_nodes
@@ -261,6 +312,7 @@ contains
             x = x - p/slope
          end do
          rule(i, :) = [x, 2/((1 - x*x)*slope**2)]
+         rule(n_nodes + 1 - i, :) = [-rule(i, 1), rule(i, 2)]
       end do
    end function gauss_legendre
 

@@ -5,9 +5,10 @@
 !> A periodic target is looked at from the point opposite to its circular mean, the cut: its values
 !> run from there to one period above, and the circular mean lies in [low, high) of the range.
 module fmdn_within
-   use, intrinsic :: iso_c_binding, only: c_int
+   use, intrinsic :: iso_c_binding, only: c_int, c_int64_t
    use fmdn_dispatch, only: kernel_set
-   use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_quantile, mixture_sample
+   use fmdn_evaluate, only: log_factors_of, mixture_cdf, mixture_log_density, mixture_quantile, &
+      mixture_sample
    use fmdn_kinds, only: ip, log_two_pi, pi, wp
    use fmdn_random, only: random_stream
    use fmdn_restricted, only: image_shift, n_images, reach
@@ -15,8 +16,8 @@ module fmdn_within
       periodic, target_range, to_kernels, truncated
    implicit none (type, external)
    private
-   public :: log_density_within, cdf_within, quantile_within, sample_within
-   public :: ends_of_kernels, circular_cut
+   public :: log_density_within, cdf_within, quantile_within, quantiles_within, sample_within
+   public :: ends_of_kernels, circular_cut, log_masses_of
 
    !> Resultant length of a circle's directions below which it has no mean.
    real(wp), parameter, public :: least_resultant = 1.0e-12_wp
@@ -31,9 +32,9 @@ contains
       real(wp), intent(in), contiguous :: points(:, :) !! (n_targets, n)
       real(wp), intent(inout), contiguous :: log_p(:)
       real(wp) :: period(size(ranges)), log_masses(size(weights))
-      real(wp), allocatable :: y(:, :), slopes(:), image_means(:, :), image_factors(:, :, :)
+      real(wp), allocatable :: y(:, :), slopes(:)
       integer(ip) :: t
-      integer :: i, image, n
+      integer :: i
 
       if (all(ranges%kind == free)) then
          call mixture_log_density(kernels, weights, means, factors, points, log_p)
@@ -49,32 +50,57 @@ contains
             slopes(t) = slopes(t) + log_slope(ranges(i), points(i, t), y(i, t))
          end do
       end do
-      n = n_images(period)
-      if (n == 1) then
+      if (all(period <= 0)) then
          call mixture_log_density(kernels, weights, means, factors, y, log_p, log_masses)
       else
-         image_factors = reshape(spread(factors, 4, n), [shape(means(:, 1)), shape(means(:, 1)), &
-            n*size(weights)])
-         allocate (image_means(size(ranges), n*size(weights)))
-         do t = 1, size(points, 2, kind=ip)
-            do image = 1, n
-               do i = 1, size(ranges)
-                  associate (images => image_means(i, 1 + (image - 1)*size(weights):))
-                     images(:size(weights)) = means(i, :)
-                     if (period(i) > 0) images(:size(weights)) = means(i, :) + period(i) &
-                        *(anint((y(i, t) - means(i, :))/period(i)) + image_shift(period, image, i))
-                  end associate
-               end do
-            end do
-            call mixture_log_density(kernels, [(weights, i=1, n)], image_means, image_factors, &
-               y(:, t:t), log_p(t:t), [(log_masses, i=1, n)])
-         end do
+         call log_density_of_images(kernels, ranges, weights, means, factors, log_masses, y, log_p)
       end if
       log_p = log_p + slopes
       do t = 1, size(points, 2, kind=ip)
          if (.not. all(is_inside(ranges, points(:, t)))) log_p(t) = -infinite
       end do
    end subroutine log_density_within
+
+   !> log p of wrapped kernels: each is three images, the one that is nearest in the middle.
+   pure subroutine log_density_of_images(kernels, ranges, weights, means, factors, log_masses, y, &
+      log_p)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: ranges(:)
+      real(wp), intent(in), contiguous :: weights(:), means(:, :), factors(:, :, :), log_masses(:)
+      real(wp), intent(in), contiguous :: y(:, :)
+      real(wp), intent(inout), contiguous :: log_p(:)
+      real(wp), parameter :: narrow = 9 !! standard deviations to a period: the rest is nothing
+      real(wp), dimension(size(ranges), size(weights), n_images(ranges%period())) :: images
+      real(wp) :: image_factors(size(ranges), size(ranges), size(weights), size(images, 3))
+      real(wp) :: logs(size(weights), size(images, 3), 0:size(ranges)), period(size(ranges))
+      integer(ip) :: t
+      integer :: i, image
+
+      period = ranges%period()
+      image_factors = spread(factors, 4, size(images, 3))
+      logs = spread(log_factors_of(kernels, weights, factors, log_masses), 2, size(images, 3))
+      if (size(ranges) == 1 .and. all(factors(1, 1, :)*period(1) >= narrow)) then
+         ! The same images wherever y is.
+         do image = 1, size(images, 3)
+            images(1, :, image) = into_period(means(1, :), ranges(1)%low, period(1)) &
+               + (image - 2)*period(1)
+         end do
+         call kernels%log_density(1_c_int, size(logs(:, :, 0), kind=c_int), &
+            size(y, 2, c_int64_t), logs, images, image_factors, y, log_p)
+         return
+      end if
+      do t = 1, size(y, 2, kind=ip)
+         do image = 1, size(images, 3)
+            do i = 1, size(ranges)
+               images(i, :, image) = means(i, :)
+               if (period(i) > 0) images(i, :, image) = means(i, :) + period(i) &
+                  *(anint((y(i, t) - means(i, :))/period(i)) + image_shift(period, image, i))
+            end do
+         end do
+         call kernels%log_density(size(ranges, kind=c_int), size(logs(:, :, 0), kind=c_int), &
+            1_c_int64_t, logs, images, image_factors, y(:, t:t), log_p(t:t))
+      end do
+   end subroutine log_density_of_images
 
    !> The logarithms of the kernels' masses inside the ranges, as in their loss.
    pure function log_masses_of(kernels, ranges, means, factors) result(log_masses)
@@ -173,83 +199,111 @@ contains
       real(wp), intent(in) :: weights(:), means(:), factors(:), log_masses(:), first, y
       logical, intent(in) :: above
       real(wp), intent(out) :: p, density
-      real(wp), dimension(size(means)) :: a, b, low, high, z, log_p, at_low, at_high, turns
-      integer :: image
+      integer, parameter :: most_pieces = 5
+      real(wp), parameter :: far = 12 !! standard deviations: beyond, a circle's pieces are nothing
+      real(wp), dimension(most_pieces*size(means)) :: from, to, log_p, at_from, at_to
+      real(wp), dimension(most_pieces*size(means)) :: scales, masses
+      real(wp) :: a, b, low, high, z, turns
+      integer :: k, n, piece, pieces
 
-      call ends_of_kernels(range, means, factors, a, b)
-      p = 0
       density = 0
-      turns = 0
-      do image = 1, merge(5, 1, range%kind == periodic)
-         if (range%kind == periodic) then
-            ! The kernel's own line in pieces of one period from `first` on.
-            turns = anint((means - first)/range%period()) + (image - 3)
-            low = max(a, (first + turns*range%period() - means)*factors)
-            high = min(b, (first + (turns + 1)*range%period() - means)*factors)
-         else
+      n = 0
+      pieces = merge(most_pieces, 1, range%kind == periodic)
+      do k = 1, size(means)
+         call ends_of_kernels(range, means(k), factors(k), a, b)
+         do piece = 1, pieces
+            turns = 0
             low = a
             high = b
-         end if
-         z = (y + turns*range%period() - means)*factors
-         density = density + sum(weights*factors*exp(-0.5_wp*z*z - log_masses &
-            - 0.5_wp*log_two_pi), mask=z >= a .and. z <= b)
-         if (above) then
-            low = max(low, z)
-         else
-            high = min(high, z)
-         end if
-         call kernels%interval(size(z, kind=c_int), low, max(low, high), log_p, at_low, at_high)
-         p = p + sum(weights*exp(log_p - log_masses), mask=high > low)
+            if (range%kind == periodic) then
+               ! The kernel's own line in pieces of one period from `first` on.
+               turns = anint((means(k) - first)/range%period()) + (piece - 3)
+               low = max(a, (first + turns*range%period() - means(k))*factors(k), -far)
+               high = min(b, (first + (turns + 1)*range%period() - means(k))*factors(k), far)
+            end if
+            z = (y + turns*range%period() - means(k))*factors(k)
+            if (z >= low .and. z <= high) density = density &
+               + weights(k)*factors(k)*exp(-0.5_wp*z*z - log_masses(k) - 0.5_wp*log_two_pi)
+            if (above) then
+               low = max(low, z)
+            else
+               high = min(high, z)
+            end if
+            if (.not. high > low) cycle
+            n = n + 1
+            from(n) = low
+            to(n) = high
+            scales(n) = weights(k)
+            masses(n) = log_masses(k)
+         end do
       end do
+      call kernels%interval(int(n, c_int), from(:n), to(:n), log_p(:n), at_from(:n), at_to(:n))
+      p = sum(scales(:n)*exp(log_p(:n) - masses(:n)))
    end subroutine tail_within
 
-   !> The value below which the probability is q, one target: as mixture_quantile where kernels
+   !> The values below which the probability is q, one target: as mixture_quantile where kernels
    !> reach everywhere, else the same steps between the ends. q <= 0 and q >= 1 give the ends.
-   !> `above` is 1 - q, if it has digits of its own.
+   pure subroutine quantiles_within(kernels, range, weights, means, factors, q, rest, x)
+      type(kernel_set), intent(in) :: kernels
+      type(target_range), intent(in) :: range
+      real(wp), intent(in), contiguous :: weights(:), means(:), factors(:)
+      real(wp), intent(in) :: q(:), rest(:) !! 1 - q
+      real(wp), intent(out) :: x(:)
+      real(wp) :: first, log_masses(size(weights))
+      integer :: i
+
+      if (range%is_cut() .or. range%kind == periodic) then
+         first = range%kernel_low()
+         if (range%kind == periodic) first = circular_cut(range, weights, means, factors)
+         log_masses = log_masses_of(kernels, [range], reshape(means, [1, size(means)]), &
+            reshape(factors, [1, 1, size(means)]))
+         do i = 1, size(q)
+            x(i) = quantile_between(kernels, range, weights, means, factors, log_masses, first, &
+               q(i), rest(i))
+         end do
+      else
+         do i = 1, size(q)
+            x(i) = mixture_quantile(kernels, weights, means, factors, q(i), rest(i))
+         end do
+      end if
+      if (range%is_mapped()) x = from_kernels(range, x)
+      if (range%is_cut()) x = min(max(x, range%low), range%high)
+   end subroutine quantiles_within
+
+   !> The same for one probability; `above` is 1 - q, if it has digits of its own.
    pure function quantile_within(kernels, range, weights, means, factors, q, above) result(x)
       type(kernel_set), intent(in) :: kernels
       type(target_range), intent(in) :: range
       real(wp), intent(in), contiguous :: weights(:), means(:), factors(:)
       real(wp), intent(in) :: q
       real(wp), intent(in), optional :: above
-      real(wp) :: x, rest
+      real(wp) :: x, rest, one(1)
 
       rest = 1 - q
       if (present(above)) rest = above
-      if (range%is_cut() .or. range%kind == periodic) then
-         x = quantile_between(kernels, range, weights, means, factors, q, rest)
-      else
-         x = mixture_quantile(kernels, weights, means, factors, q, rest)
-      end if
-      if (range%is_mapped()) x = from_kernels(range, x)
-      if (range%is_cut()) x = min(max(x, range%low), range%high)
+      call quantiles_within(kernels, range, weights, means, factors, [q], [rest], one)
+      x = one(1)
    end function quantile_within
 
-   pure function quantile_between(kernels, range, weights, means, factors, q, rest) result(y)
+   !> It in the kernels' space, of a periodic target from `first` on.
+   pure function quantile_between(kernels, range, weights, means, factors, log_masses, first, q, &
+      rest) result(y)
       type(kernel_set), intent(in) :: kernels
       type(target_range), intent(in) :: range
-      real(wp), intent(in) :: weights(:), means(:), factors(:), q
-      real(wp), intent(in) :: rest !! 1 - q
+      real(wp), intent(in) :: weights(:), means(:), factors(:), log_masses(:), first, q, rest
       real(wp) :: y
       integer, parameter :: max_steps = 200
-      real(wp) :: log_masses(size(weights))
-      real(wp) :: first, low, high, p, density, tail, step, newton, steps_before(2), resolution
+      real(wp) :: low, high, p, density, tail, step, newton, steps_before(2), resolution
       logical :: upper
       integer :: i
 
-      low = range%kernel_low()
+      low = first
       high = range%kernel_high()
-      if (range%kind == periodic) then
-         low = circular_cut(range, weights, means, factors)
-         high = low + range%period()
-      end if
-      first = low
+      if (range%kind == periodic) high = low + range%period()
       y = low
       if (q <= 0) return
       y = high
       if (rest <= 0) return
-      log_masses = log_masses_of(kernels, [range], reshape(means, [1, size(means)]), &
-         reshape(factors, [1, 1, size(means)]))
       if (range%kind /= periodic) then ! Phi(-z) <= exp(-z**2/2) over the mass, as for mixtures
          low = max(low, minval(means - sqrt(-2*(log(q) + log_masses))/factors))
          high = min(high, maxval(means + sqrt(-2*(log(rest) + log_masses))/factors))
@@ -305,7 +359,7 @@ contains
             line = target_range(truncated)
             if (a > -infinite) line%low = mean + a/factors(i, i, k)
             if (b < infinite) line%high = mean + b/factors(i, i, k)
-            x(i) = quantile_between(kernels, line, [1.0_wp], [mean], [factors(i, i, k)], &
+            x(i) = quantile_within(kernels, line, [1.0_wp], [mean], [factors(i, i, k)], &
                0.5_wp*erfc(-root_half*z), 0.5_wp*erfc(root_half*z))
          end if
          x(i) = from_kernels(ranges(i), x(i))

@@ -194,6 +194,20 @@ void fmdn_mixture_moments(int64_t n_targets, int64_t n_kernels, int64_t n, int64
     int *kinds, const double *low, const double *high, const double *weights, const double *means,
     const double *factors, double *mean, double *covariance, int *status);
 
+/* The mean of ((target - centre)/scale)^order, centre, scale and moments being [n][n_targets]. */
+void fmdn_mixture_moments_about(int64_t n_targets, int64_t n_kernels, int64_t n, int64_t n_ranges,
+                                const int *kinds, const double *low, const double *high, const
+                                double *weights, const double *means, const double *factors, int
+                                order, const double *centre, const double *scale, double *moments,
+                                int *status);
+
+/* Modes [n][n_modes][n_targets], up to n_modes of them, highest first, and log p there,
+   [n][n_modes]: -DBL_MAX where there are no more. */
+void fmdn_mixture_modes(int64_t n_targets, int64_t n_kernels, int64_t n, int64_t n_ranges, const
+                        int *kinds, const double *low, const double *high, const double *weights,
+                        const double *means, const double *factors, int64_t n_modes, int n_threads,
+                        double *modes, double *heights, int *status);
+
 /* Covariances [n][n_kernels][n_targets][n_targets] of the kernels. */
 void fmdn_mixture_covariances(int64_t n_targets, int64_t n_kernels, int64_t n,
                               const double *factors, double *covariances, int *status);

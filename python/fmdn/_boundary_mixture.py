@@ -15,6 +15,7 @@ from .ranges import Ranges
 from .threads import count_threads
 
 Kernels = tuple[Array, Array, Array]
+MOST_CROSSINGS = 20  # of fmdn_modes: from so many points climbs begin, beside the means
 
 
 def _mixture(kernels: Kernels, ranges: Ranges) -> tuple:
@@ -80,6 +81,39 @@ def mixture_moments(kernels: Kernels, ranges: Ranges) -> tuple[Array, Array]:
         _core.fmdn_mixture_moments(*_mixture(kernels, ranges), mean.T, covariance.T)
     )
     return mean, covariance
+
+
+def mixture_moments_about(
+    kernels: Kernels, ranges: Ranges, order: int, centre: Array, scale: Array
+) -> Array:
+    """Means (n, c) of ((target - centre) / scale)**order; both (n, c)."""
+    moments = np.zeros(centre.shape)
+    check_status(
+        _core.fmdn_mixture_moments_about(
+            *_mixture(kernels, ranges),
+            order,
+            np.ascontiguousarray(centre).T,
+            np.ascontiguousarray(scale).T,
+            moments.T,
+        )
+    )
+    return moments
+
+
+def mixture_modes(kernels: Kernels, ranges: Ranges) -> tuple[Array, Array]:
+    """Modes (n, k, c), highest first, and log p there, (n, k); padded with NaN."""
+    n, k, c = kernels[1].shape
+    most = k + MOST_CROSSINGS
+    modes, log_p = np.zeros((n, most, c)), np.zeros((n, most))
+    check_status(
+        _core.fmdn_mixture_modes(
+            *_mixture(kernels, ranges), count_threads(), modes.T, log_p.T
+        )
+    )
+    none = log_p <= -np.finfo(float).max
+    modes[none], log_p[none] = np.nan, np.nan
+    found = int((~none).sum(axis=1).max(initial=1))
+    return modes[:, :found], log_p[:, :found]
 
 
 def mixture_sample(kernels: Kernels, ranges: Ranges, size: int, seed: int) -> Array:

@@ -7,22 +7,14 @@ neither has to represent a density of several targets.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .checks import check_array, check_integer
+from .pairs import REACH, Grid
 
 BLOCK = 10_000  # posteriors of the second committee at a time
-RANGE = np.array([1e-4, 1 - 1e-4])  # probabilities between which a grid lies
-
-
-class Grid(NamedTuple):
-    """A density at points of two targets, `density[i, j]` at x[i] and y[j]."""
-
-    x: np.ndarray
-    y: np.ndarray
-    density: np.ndarray
 
 
 class ChainRule:
@@ -142,13 +134,13 @@ class ChainRule:
             raise ValueError(f"a grid is for two targets, not {self.target_names}")
         n = check_integer("n", n, 2)
         first = self._first.marginal(self.target_names[0])
-        ends = first.quantile(RANGE) if first.period is None else first.support()
+        ends = first.quantile(REACH) if first.period is None else first.support()
         x = np.linspace(*ends, n)
         weight = first.pdf(x)
         second = self._second.posterior(self._inputs(x[:, np.newaxis]))
         second = second.marginal(self.target_names[1])
         if second.period is None:
-            ends = second[weight > 1e-4 * weight.max()].quantile(RANGE)
+            ends = second[weight > 1e-4 * weight.max()].quantile(REACH)
             y = np.linspace(ends[:, 0].min(), ends[:, 1].max(), n)
         else:
             y = np.linspace(*second[int(weight.argmax())].support(), n)

@@ -7,22 +7,25 @@ from collections.abc import Mapping
 import numpy as np
 
 from . import _boundary_mixture as _boundary
-from . import densities, divergences, regions
-from .axes import Axes
+from . import divergences, regions
 from .checks import check_array, check_integer
+from .frozen import Frozen
 from .information import Information
+from .pairs import Grid, default_points, grid_of
 from .priors import Prior
+from .shape import Shape, check_confidence
 from .stored_prior import part_of
 
 
-class Mixture(Information, Axes):
+class Mixture(Shape, Information, Frozen):
     """Posterior densities, one for each observation, in the targets' units.
 
     Axes are observation, point, target. The observation axis is absent for a single
     observation, the target axis when the targets had none. Points broadcast against the
     observations: a scalar or (m,) serves all of them, (n, m) gives each its own.
 
-    A mixture with one target has the methods of a frozen SciPy distribution.
+    A mixture with one target has the methods of a frozen SciPy distribution (`Frozen`).
+    Its moments, modes and regions are in `Shape`.
 
     Where `Committee.fit` was given a prior, there is no mass outside of it, and a
     periodic target is wrapped: x and x + period are the same. Its distribution function
@@ -135,67 +138,12 @@ class Mixture(Information, Axes):
 
     def interval(self, confidence=0.9) -> tuple[np.ndarray, np.ndarray]:
         """Bounds with equal probabilities outside: (low, high)."""
-        self._require_confidence(confidence)
+        check_confidence(confidence)
         tail = (1 - confidence) / 2
         bounds = self.quantile([tail, 1 - tail])
         return bounds[..., 0], bounds[..., 1]
 
-    def hpd(self, confidence=0.9) -> np.ndarray:
-        """Region of highest density, as disjoint intervals.
-
-        Parameters
-        ----------
-        confidence : float
-            Probability of the region.
-
-        Returns
-        -------
-        ndarray, shape (n, k, 2)
-            Low and high of each interval; padded with NaN to the largest number k.
-        """
-        self._require_one_target("hpd")
-        self._require_confidence(confidence)
-        found = [regions.highest_density(one, confidence) for one in self._each()]
-        most = max(len(region) for region in found)
-        padded = np.full((len(found), most, 2), np.nan)
-        for row, region in zip(padded, found, strict=True):
-            row[: len(region)] = region
-        return self._out(padded)
-
-    # --- Moments, modes, samples ------------------------------------------------------
-
-    def mean(self) -> np.ndarray:
-        """Posterior mean, shaped like the targets."""
-        mean = self._moments()[0]
-        return self._out(mean[:, 0] if self._flat else mean)
-
-    def cov(self) -> np.ndarray:
-        """Posterior covariance (n, c, c), or variance (n,)."""
-        covariance = self._moments()[1]
-        return self._out(covariance[:, 0, 0] if self._flat else covariance)
-
-    def var(self) -> np.ndarray:
-        """Posterior variance of each target."""
-        variance = np.diagonal(self._moments()[1], axis1=1, axis2=2)
-        return self._out(variance[:, 0].copy() if self._flat else variance.copy())
-
-    def std(self) -> np.ndarray:
-        """Posterior standard deviation of each target."""
-        return np.sqrt(self.var())
-
-    def mode(self) -> np.ndarray:
-        """Point of highest density, climbed to from the kernels' means and crossings.
-
-        The climb is the fixed point x = (sum r_k P_k)^-1 sum r_k P_k mu_k with the
-        responsibilities r and precisions P at x (Carreira-Perpinan 2000); where targets
-        have ranges it is scipy.optimize's.
-        """
-        if self._ranges.any:
-            modes = np.stack([regions.highest_mode(one) for one in self._each()])
-        else:
-            kernels = zip(*self._kernels, strict=True)
-            modes = np.stack([densities.highest_mode(*one) for one in kernels])
-        return self._out(modes[:, 0] if self._flat else modes)
+    # --- Samples ----------------------------------------------------------------------
 
     def sample(self, size: int, seed: int = 0) -> np.ndarray:
         """Draw samples.
@@ -218,19 +166,34 @@ class Mixture(Information, Axes):
 
     # --- Targets ----------------------------------------------------------------------
 
-    def marginal(self, name: str) -> Mixture:
-        """Posterior of one target by itself."""
-        at = [self._index(name)]
-        covariances = self._covariances()[..., at, :][..., at]
+    def marginal(self, *names: str) -> Mixture:
+        """Posterior of one target by itself, or of several together.
+
+        Examples
+        --------
+        >>> posterior.marginal("depth")
+        >>> posterior.marginal("strike", "dip")
+        """
+        at = [self._index(name) for name in names]
+        if not at or len(set(at)) < len(at):
+            raise ValueError(f"marginal needs different names, got {names}")
+        if len(at) == 1:
+            covariances = self._covariances()[..., at, :][..., at]
+            factors = 1 / np.sqrt(covariances)
+        elif at == list(range(self.n_targets)):
+            factors = self._factors
+        else:
+            covariances = self._covariances()[..., at, :][..., at]
+            factors = np.linalg.cholesky(np.linalg.inv(covariances))
         return self._like(
             self._weights,
             self._means[..., at],
-            1 / np.sqrt(covariances),
-            target_names=[name],
-            one_target_axis=True,
+            factors,
+            target_names=list(names),
+            one_target_axis=len(at) == 1,
             member_kernels=self._member_kernels,
             ranges=self._ranges.of(at),
-            prior=part_of(self.prior, [name]),
+            prior=part_of(self.prior, list(names)),
         )
 
     def conditional(self, **given: float) -> Mixture:
@@ -256,6 +219,29 @@ class Mixture(Information, Axes):
             prior=None,
         )
 
+    def grid(self, *names: str, n: int = 101, points=None) -> Grid:
+        """Density of two targets on a grid, for figures.
+
+        Parameters
+        ----------
+        *names : str
+            The two; not needed where there are no others.
+        n : int
+            Points in each direction, between the probabilities 1e-4 and 1 - 1e-4 of
+            each target, or all around a circle, from the cut of a single observation;
+            for several observations the same points.
+        points : pair of array_like, optional
+            Points of the two targets, instead.
+
+        Returns
+        -------
+        Grid
+            x (n,), y (n,) and density (n, n), or (n_observations, n, n): density[i, j]
+            is at x[i] and y[j].
+        """
+        pair = self.marginal(*names) if names else self
+        return grid_of(pair, *(default_points(pair, n) if points is None else points))
+
     # --- Members ----------------------------------------------------------------------
 
     def disagreement(self, *, size=10_000, seed=0) -> np.ndarray | divergences.Estimate:
@@ -274,24 +260,6 @@ class Mixture(Information, Axes):
         return self._join(
             [divergences.disagreement(one, size, seed + i) for i, one in parts]
         )
-
-    # --- SciPy's names ----------------------------------------------------------------
-
-    def ppf(self, q) -> np.ndarray:
-        """`quantile`."""
-        return self.quantile(q)
-
-    def rvs(self, size: int = 1, random_state: int = 0) -> np.ndarray:
-        """`sample`."""
-        return self.sample(size, random_state)
-
-    def support(self) -> tuple:
-        """Where the density can be positive: (low, high), from the cut on a circle."""
-        self._require_one_target("support")
-        if self.period is None:
-            return self._ranges.support
-        ends = self.quantile([0.0, 1.0])
-        return ends[..., 0], ends[..., 1]
 
     # --- For others -------------------------------------------------------------------
 
@@ -363,9 +331,6 @@ class Mixture(Information, Axes):
         one = prior is not None and not isinstance(prior, Mapping)
         return Prior({self.target_names[0]: prior}) if one else prior
 
-    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
-        return _boundary.mixture_moments(self._kernels, self._ranges)
-
     def _cdf(self, x, above: bool) -> np.ndarray:
         self._require_one_target("cdf")
         points, shape = self._points(x)
@@ -373,8 +338,3 @@ class Mixture(Information, Axes):
         points = np.clip(points[..., 0], -1e300, 1e300)
         p = _boundary.mixture_cdf(self._kernels, self._ranges, points, above)
         return self._values(p, shape)
-
-    @staticmethod
-    def _require_confidence(confidence: float) -> None:
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")

@@ -66,7 +66,7 @@ def plot_joint(posterior, prior=None, *, truth=None, units=None, figure=None):
         ax = axes[j, i]
         (across, x), (up, y) = windows[i], windows[j]
         ax.set(xlim=across, ylim=up)
-        _plot_pair(ax, posterior, i, j)
+        _plot_pair(ax, posterior.marginal(names[i], names[j]))
         if None not in (x, y):
             ax.plot(x, y, marker="^", ms=7, color="black", mec="white")
         ax.spines[["top", "right"]].set_visible(False)
@@ -150,31 +150,14 @@ def plot_table(posteriors, *, confidence=0.9, truth=None):
     return figure
 
 
-def _plot_pair(ax, posterior, i, j):
+def _plot_pair(ax, pair):
     """Contours of the densest regions of two targets, over the axes as they are."""
     edges = [np.linspace(*ends, N_CELLS + 1) for ends in (ax.get_xlim(), ax.get_ylim())]
-    cells = [(one[1:] + one[:-1]) / 2 for one in edges]
-    image = _pair(posterior, i, j).pdf(np.stack(np.meshgrid(*cells), axis=-1))
-    order = np.sort(image, axis=None)[::-1]
-    held = order.cumsum() / order.sum()
-    levels = [order[np.searchsorted(held, share)] for share in SHARES]
-    ax.contourf(*cells, image, [*levels, np.inf], colors=[POSTERIOR] * 2, alpha=0.2)
+    x, y, density = grid = pair.grid(points=[(one[1:] + one[:-1]) / 2 for one in edges])
+    levels, dashes = grid.levels(SHARES), ["--", "-"]
+    ax.contourf(x, y, density.T, [*levels, np.inf], colors=[POSTERIOR] * 2, alpha=0.2)
     ax.contour(
-        *cells, image, levels, colors=POSTERIOR, linestyles=["--", "-"], linewidths=1.4
-    )
-
-
-def _pair(posterior, i, j):
-    """Posterior of two of the targets."""
-    at = [i, j]
-    covariances = posterior._covariances()[..., at, :][..., at]
-    return posterior._like(
-        posterior._weights,
-        posterior._means[..., at],
-        np.linalg.cholesky(np.linalg.inv(covariances)),
-        target_names=[posterior.target_names[k] for k in at],
-        one_target_axis=False,
-        ranges=posterior._ranges.of(at),
+        x, y, density.T, levels, colors=POSTERIOR, linestyles=dashes, linewidths=1.4
     )
 
 

@@ -229,6 +229,12 @@ static void test_mixtures(void)
     BAD(fmdn_mixture_cdf(2, 1, 2, kinds, low, high, weights, means, factors, 1, 1, &point, 0, 1,
                          out, &status));
     BAD(fmdn_mixture_moments(1, 0, 1, NO_RANGES, NULL, NULL, NULL, out, more, &status));
+    BAD(fmdn_mixture_moments_about(1, 2, 1, NO_RANGES, weights, means, factors, -1, means, factors,
+                                   out, &status));
+    BAD(fmdn_mixture_moments_about(1, 2, 1, NO_RANGES, weights, means, factors, 3, means, means,
+                                   out, &status));
+    BAD(fmdn_mixture_modes(1, 2, 1, NO_RANGES, weights, means, factors, 0, 1, out, more, &status));
+    BAD(fmdn_mixture_modes(1, 2, 1, NO_RANGES, weights, means, factors, 1, 0, out, more, &status));
     BAD(fmdn_mixture_sample(1, 0, 1, NO_RANGES, NULL, NULL, NULL, 0, 1, out, &status));
     BAD(fmdn_mixture_marginal(1, 2, 1, means, factors, 0, out, more, &status));
     BAD(fmdn_mixture_marginal(1, 2, 1, means, factors, 2, out, more, &status));
