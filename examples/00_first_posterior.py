@@ -4,7 +4,7 @@ Seven buoys drift in a line and hear a whale, the nearer the louder. From their 
 follow its range, which is bounded, and its bearing, which wraps; but hardly on which
 side of the line it is, for that is almost straight. How loud it called is not known.
 
-    python 00_first_posterior.py            numbers, and figures, in two minutes
+    python 00_first_posterior.py            numbers, and figures, in a minute or two
     python 00_first_posterior.py --quick    small numbers, for tests
 """
 
@@ -142,12 +142,12 @@ def main():
     parser.add_argument("--figure", type=Path, default=Path("00_first_posterior.png"))
     options = parser.parse_args()
     quick = options.quick
-    n, n_test, n_points = (2000, 300, 40) if quick else (20_000, 2000, 120)
+    n, n_test, n_points = (2000, 300, 40) if quick else (10_000, 1000, 120)
     settings = {"hidden": 30, "kernels": 5, "n_members": 2 if quick else 4}
-    settings["max_iter"] = 60 if quick else 400
+    settings["max_iter"] = 60 if quick else 300
 
     inversion = learn(n, **settings)
-    observed = NOISE.add(levels(WHALE), seed=3)[0]
+    observed = NOISE.add(levels(WHALE), seed=1)[0]
     posterior = inversion.posterior(observed)
     print(posterior.summary())
 

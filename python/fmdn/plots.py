@@ -8,8 +8,11 @@ from textwrap import fill
 
 import numpy as np
 
+from .ranges import LOG_PROBIT, PROBIT
+
 POSTERIOR = "#0b4f8a"
 PRIOR = "0.35"
+FILM = 0.002  # of a range
 
 
 def plot_posterior(
@@ -64,12 +67,13 @@ def plot_posterior(
 
     period = getattr(mixture, "period", None)
     x = _grid(mixture, prior, truth) if period is None else _circle(mixture)
-    density = mixture.pdf(x)
+    density = mixture.pdf(_off_the_ends(mixture, x))
     ax.fill_between(x, density, color=POSTERIOR, alpha=0.15, linewidth=0)
     if members:
         for i, member in enumerate(mixture.members):
             label = None if i else "members"
-            ax.plot(x, member.pdf(x), color=POSTERIOR, lw=0.6, alpha=0.6, label=label)
+            y = member.pdf(_off_the_ends(member, x))
+            ax.plot(x, y, color=POSTERIOR, lw=0.6, alpha=0.6, label=label)
     ax.plot(x, density, color=POSTERIOR, lw=2.2, label="posterior")
     if truth is not None and period is not None:
         truth = x[0] + (truth - x[0]) % period
@@ -141,9 +145,23 @@ def plot_posteriors(
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     figure.legend(
-        handles.values(), handles, loc="outside upper center", ncols=4, frameon=False
+        handles.values(),
+        handles,
+        loc="outside upper center",
+        ncols=5 if figure.get_figwidth() > 6.5 else 3,
+        frameon=False,
     )
     return figure
+
+
+def _off_the_ends(mixture, x):
+    """Return points moved out of the film where a mapped density may be infinite."""
+    ranges = getattr(mixture, "_ranges", None)
+    if ranges is None or ranges.kinds[0] not in (PROBIT, LOG_PROBIT):
+        return x
+    low, high = ranges.support
+    film = FILM * (high - low)
+    return np.where((x > low) & (x < high), np.clip(x, low + film, high - film), x)
 
 
 def height_of(mixture):
@@ -165,18 +183,20 @@ def _of_reference(reference, name):
 
 def _plot_reference(ax, values, weights, x, period):
     """Draw a weighted histogram, as fine as the number of its samples allows."""
-    values = np.asarray(values, float)
+    values, weights = np.asarray(values, float), weights / np.sum(weights)
     if period is not None:
         values = x[0] + np.mod(values - x[0], period)
-    order = np.argsort(values)
-    held = np.cumsum(weights[order]) / np.sum(weights)
-    low, q1, q3, high = np.interp([0.001, 0.25, 0.75, 0.999], held, values[order])
-    size = np.sum(weights) ** 2 / np.sum(np.square(weights))
-    width = 2 * max(q3 - q1, 1e-9 * (high - low)) / np.cbrt(size)
+    # values may be points of a grid: each stands for all that is nearer to it
+    values, which = np.unique(values, return_inverse=True)
+    mass = np.bincount(which, weights)
+    ends = (values[1:] + values[:-1]) / 2
+    ends = np.concatenate([values[:1], ends, values[-1:]])
+    held = np.concatenate([[0], np.cumsum(mass)])
+    low, q1, q3, high = np.interp([0.001, 0.25, 0.75, 0.999], held, ends)
+    width = 2 * max(q3 - q1, 1e-9 * (high - low)) * np.cbrt(np.sum(weights**2))
     n_bins = int(np.clip((high - low) / width, 10, 60))  # Freedman and Diaconis 1981
-    density, edges = np.histogram(
-        values, n_bins, range=(low, high), weights=weights, density=True
-    )
+    edges = np.linspace(low, high, n_bins + 1)
+    density = np.diff(np.interp(edges, ends, held)) / np.diff(edges)
     ax.stairs(density, edges, color="black", lw=1, label="reference")
 
 

@@ -12,6 +12,7 @@ from .plots import POSTERIOR
 from .uniformity import say_p
 
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)), (0, (8, 2, 1, 2, 1, 2)))
+DASHES += ((0, (2, 1)),)  # one more than colours: thirty that differ
 COLOURS = (POSTERIOR, "#c2571a", "#2a8a5f", "#7a4fa3", "0.3")
 BAND = "0.85"
 
@@ -163,10 +164,12 @@ def plot_pit(check, *, ax=None):
             label=f"{text}, {say_p(p[name])}",
         )
     ax.set_xlim(0, 1)
-    ax.set_ylim(0, top * (1.15 + 0.1 * len(ranks)))
+    columns = 1 if len(ranks) < 4 else 2
+    ax.set_ylim(0, top * (1.15 + 0.12 * -(-len(ranks) // columns)))
     ax.set_xlabel("cdf at the truth (PIT)" if len(ranks) == 1 else "PIT, or rank")
     ax.set_ylabel("density")
-    ax.legend(frameon=False, fontsize="small", loc="upper center")
+    size = "small" if columns == 1 else "x-small"
+    ax.legend(frameon=False, fontsize=size, loc="upper center", ncols=columns)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

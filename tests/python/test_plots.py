@@ -43,12 +43,21 @@ def lines(ax, label):
     return [line for line in ax.lines if line.get_label() == label]
 
 
+def assert_density(drawn, mixture, x):
+    """But for a film along the ends, where a mapped density may be infinite."""
+    low, high = mixture.support()
+    film = 0.003 * (high - low)
+    inside = (x > low + film) & (x < high - film) | (x < low) | (x > high)
+    assert inside.sum() > 0.9 * len(x)
+    np.testing.assert_array_equal(drawn[inside], mixture.pdf(x)[inside])
+
+
 def test_lines_are_the_densities(posteriors):
     mixture, prior = posteriors["depth"], PRIOR["depth"]
     ax = plot_posterior(mixture, prior, truth=12.5)
     (line,) = lines(ax, "posterior")
     x, density = line.get_data()
-    np.testing.assert_array_equal(density, mixture.pdf(x))
+    assert_density(density, mixture, x)
     low, high = mixture.interval(0.999)
     assert x[0] <= low and high <= x[-1]
     area = np.trapezoid(density, x)
@@ -61,7 +70,7 @@ def test_lines_are_the_densities(posteriors):
     members = [one for one in ax.lines if one.get_linewidth() == 0.6]
     assert len(members) == 3
     for drawn, member in zip(members, mixture.members, strict=True):
-        np.testing.assert_array_equal(drawn.get_ydata(), member.pdf(x))
+        assert_density(drawn.get_ydata(), member, x)
     assert ax.get_xlabel() == "depth (km)"
     assert ax.get_ylabel() == "probability density (1/km)"
 
@@ -97,7 +106,7 @@ def test_a_joint_posterior_draws_its_marginals(posteriors):
     for ax, name in zip(figure.axes, ("depth", "size"), strict=True):
         (line,) = lines(ax, "posterior")
         x, density = line.get_data()
-        np.testing.assert_array_equal(density, joint.marginal(name).pdf(x))
+        assert_density(density, joint.marginal(name), x)
 
 
 @pytest.mark.parametrize("n_panels", [1, 2, 3, 4, 5, 9])
