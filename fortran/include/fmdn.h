@@ -286,8 +286,8 @@ void fmdn_plan_committee(int64_t seed, int n_inputs, int n_targets, int n_member
     int n_components, int64_t n_layout, int64_t *layout, int64_t *sizes /* [2] */, int *status);
 
 /* Give it the ranges of its targets, in arrays that are longer by one block: n_longer is
-   n_layout + 7 + n_targets, n_more is n_parameters + 2 n_targets. Kinds that are all fmdn_range_free are
-   refused: leave it as it is. */
+   n_layout + 7 + n_targets, n_more is n_parameters + 2 n_targets. Kinds that are all
+   fmdn_range_free are refused: leave it as it is. */
 void fmdn_add_ranges(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
     const double *parameters, int64_t n_targets, const int *kinds, const double *low,
     const double *high, int64_t n_longer, int64_t *longer, int64_t n_more, double *more,
