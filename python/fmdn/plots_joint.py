@@ -7,6 +7,7 @@ import numpy as np
 from .plots import POSTERIOR, PRIOR, height_of, plot_posterior
 
 SHARES = (0.954, 0.683)  # probability inside: two and one sigma
+GAIN = "KL(post. || prior)\n(nat)"  # in a narrow column
 N_CELLS = 160  # of an image of two targets, each way
 
 
@@ -119,13 +120,13 @@ def plot_table(posteriors, *, confidence=0.9, truth=None):
     )
     gap = 0.4 / len(rows)
     figure.get_layout_engine().set(h_pad=0, hspace=0, w_pad=gap * 0.1)
-    headings = ("median", f"{confidence:.0%} interval", "gain (nat)" * known)
+    headings = ("median", f"{confidence:.0%} interval", GAIN * known)
     places = (0.44, 0.78, 1.0)
     for ax in axes.flat:
         ax.set_axis_off()
     for text, place in zip(headings, places, strict=True):
-        axes[0, 1].text(place, 0.3, text, ha="right", color=PRIOR)
-    axes[0, 0].text(0.5, 0.3, "prior range", ha="center", color=PRIOR)
+        axes[0, 1].text(place, 0.2, text, ha="right", color=PRIOR)
+    axes[0, 0].text(0.5, 0.2, "prior range", ha="center", color=PRIOR)
     for (ax, right), row, cell in zip(axes[1:], rows, cells[1:], strict=True):
         mixture, of_prior = marginals[row.target], prior.get(row.target)
         low, high = _ends(mixture, of_prior)

@@ -10,6 +10,7 @@ from .plots import POSTERIOR
 
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)))
 GAINS = "viridis_r"  # dark where the data taught much
+GAIN = "information gain, KL(posterior || prior) (nat)"
 
 
 def plot_truth(check, *, ax=None):
@@ -45,7 +46,7 @@ def plot_truth(check, *, ax=None):
         rasterized=len(truth) > 2000,
     )
     if gain is not None:
-        ax.figure.colorbar(points, ax=ax, label="information gain (nat)")
+        ax.figure.colorbar(points, ax=ax, label=GAIN)
     ax.set_xlabel(f"true {label}")
     ax.set_ylabel(f"posterior mode of {label}")
     if getattr(check.distribution, "period", None) is None:
@@ -92,7 +93,7 @@ def plot_near_truth(check, *, ax=None):
     sd = np.exp(-at - 0.5 * np.log(2 * np.pi * np.e))
     curve = erf(0.05 / sd / np.sqrt(2))
     ax.plot(at, curve, color="black", lw=1, ls=DASHES[3], label="Gaussian at truth")
-    ax.set_xlabel("information gain (nat)")
+    ax.set_xlabel(GAIN)
     ax.set_ylabel(f"probability near the true {label.partition(' (')[0]}")
     ax.set_ylim(0, 1.02)
     ax.legend(frameon=False, fontsize="small")

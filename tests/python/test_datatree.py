@@ -24,7 +24,7 @@ def test_draws_have_the_names_and_axes_of_arviz(joint):
         assert posterior[name].dims == ("chain", "draw", "observation")
         np.testing.assert_array_equal(posterior[name][0], draws[..., j].T)
     assert posterior["observation"].values.tolist() == [0, 1, 2]
-    assert set(tree.children) == {"posterior"}
+    assert set(tree.children) == {"posterior", "prior"}  # of the training targets
     one = joint[1].to_arviz(size=50, seed=4)["posterior"]
     assert one["wave"].dims == ("chain", "draw")
     assert one["wave"].shape == (1, 50)
@@ -77,7 +77,10 @@ def test_summary_of_a_mixture(joint):
     np.testing.assert_array_equal(
         frame["low"][:3], joint.marginal("wave").interval(0.5)[0]
     )
-    assert frame["gain"].isna().all()
+    assert "quantiles of" in frame["prior"][0] and (frame["gain"] > 0).all()
+    unknown = mixture([1.0], [0], [1], NOTHING)
+    assert np.isnan(unknown.summary()[0].gain)
+    assert set(unknown.to_datatree().children) == {"posterior"}
     known = joint.summary(Prior(wave=Normal(0, 1), depth=Normal(1e3, 10, unit="km")))
     gains = pandas.DataFrame(known)["gain"][3:]
     np.testing.assert_array_equal(
