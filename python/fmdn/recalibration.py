@@ -252,12 +252,6 @@ class Recalibrated(Information):
         """Drop the observation axis where there is one observation."""
         return values[0] if self._single else values
 
-    def _nodes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Points (n, m), and weights of means over them."""
-        z = np.linspace(-6, 6, 241)
-        weights = np.exp(-0.5 * z**2)
-        return self.quantile(ndtr(z)), weights / weights.sum()
-
 
 def _without_axis(posterior: Any) -> Any:
     """A posterior of one target, points without a target axis."""

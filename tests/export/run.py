@@ -53,14 +53,15 @@ def install(build, folder):
 def check_contents(prefix):
     """Give the folder of the libraries, after a look at what is there."""
     names = {path.name for path in prefix.rglob("*") if path.is_file()}
-    wanted = {"libfmdn.a", "libfmdn.so", "fmdn.pc", "fmdn.h", "fmdn.mod"}
-    wanted |= {"mdn_train.1", "mdn_apply.1"}
+    wanted = {"libfmdn.a", "libfmdn.so", "fmdn.pc", "fmdn.mod"}
+    headers = sorted((ROOT / "fortran" / "include").glob("*.h"))
+    wanted |= {"mdn_train.1", "mdn_apply.1"} | {path.name for path in headers}
     assert wanted <= names, f"missing: {wanted - names}"
     (library,) = prefix.rglob("libfmdn.so")
     shown = run("nm", "-D", "--defined-only", library, folder=prefix).splitlines()
     shown = {line.split()[-1].split("@")[0] for line in shown}
-    header = (ROOT / "fortran" / "include" / "fmdn.h").read_text()
-    public = set(re.findall(r"^void (\w+)", header, re.MULTILINE))
+    text = "".join(path.read_text() for path in headers)
+    public = set(re.findall(r"^void (\w+)", text, re.MULTILINE))
     old = (ROOT / "fortran" / "fmdn77.f90").read_text()
     public |= {f"{name}_" for name in re.findall(r"^subroutine (\w+)", old, re.M)}
     assert public <= shown, f"not shown: {public - shown}"

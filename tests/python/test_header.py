@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 FORTRAN = Path(__file__).parents[2] / "fortran"
-HEADER = (FORTRAN / "include" / "fmdn.h").read_text()
+HEADERS = sorted((FORTRAN / "include").glob("*.h"))
+HEADER = "".join(path.read_text() for path in HEADERS)
 TYPES = {
     "integer(c_int)": "int",
     "integer(c_int64_t)": "int64_t",
