@@ -213,6 +213,10 @@ def _info(program: str, options: list[Option], words: list[str]) -> None:
         )
         print(f"  inputs   {', '.join(committee.input_names_)}")
         print(f"  targets  {', '.join(committee.target_names_)}")
+        for name, one in (committee.prior_ or {}).items():
+            print(f"  prior    {name}: {one!r}")
+        if hasattr(committee, "recalibration_"):
+            print("  recalibrated on request: mdn_apply --recalibrated")
         if entry[3]:
             print(f"  settings {committee!r}")
         print("  member  hidden  kernels  parameters  weight  trained")

@@ -79,7 +79,8 @@ class Information:
             raise ValueError(f"base must be above 1, got {base}")
         of_prior = self._prior_density(prior)
         parts = self._within(of_prior, size, seed)
-        _warn_of_leaks(np.concatenate([one.leaked for one in parts]))
+        if not of_prior.is_table:  # whose ends are those of the training targets
+            _warn_of_leaks(np.concatenate([one.leaked for one in parts]))
         unit = 1.0 if base is None else np.log(base)
         gains = []
         for i, one in enumerate(parts):

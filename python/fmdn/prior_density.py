@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .priors import Prior
+from .tabulated import Tabulated
 
 FAR = 1e-15  # probability beyond which a tail does not come round again
 
@@ -46,6 +47,11 @@ class PriorDensity:
         around = [_circle(one, period) for one, period in circles]
         self._starts, self._images = zip(*around, strict=True)
         self.n_targets, self.period = len(names), periods[0]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a distribution is known by its quantiles alone."""
+        return any(isinstance(one, Tabulated) for one in self._each)
 
     def logpdf(self, x: np.ndarray) -> np.ndarray:
         """Log density at points (...,), of several targets (..., c)."""

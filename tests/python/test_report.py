@@ -17,6 +17,7 @@ from fmdn import (
     simulate,
     write_report,
 )
+from fmdn.recalibration import Recalibration
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -149,6 +150,19 @@ def test_refusals(inversion, apart, tmp_path, fmdn):
         assert (status, out) == (2, "") and why in err
         assert err.startswith("fmdn report: ")
     assert not page.exists()
+
+
+def test_info_tells_of_prior_and_recalibration(inversion, tmp_path, fmdn):
+    one = inversion["x"]
+    one.save(tmp_path / "m.mdn")
+    told = fmdn("info", tmp_path / "m.mdn")[1].splitlines()
+    assert "  prior    x: Uniform(0, 1, unit='km')" in told
+    assert not any("recalibrated" in line for line in told)
+    one.recalibration_ = Recalibration([0.5], [0.0])
+    one.save(tmp_path / "m.mdn")
+    del one.recalibration_
+    told = fmdn("info", tmp_path / "m.mdn")[1]
+    assert "recalibrated on request" in told
 
 
 def test_the_manual_tells_of_each_command_and_option(fmdn, capsys):
