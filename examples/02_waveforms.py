@@ -119,10 +119,10 @@ def main():
     options = parser.parse_args()
     quick, seed = options.quick, options.seed
 
-    n_samples, n_test = (2000, 300) if quick else (10_000, 1000)
+    n_samples, n_test = (2000, 300) if quick else (8000, 1000)
     windows = (30, 60) if quick else (12, 24, 36, 48, 60)
-    settings = {"hidden": [30, 30], "kernels": 4, "seed": seed, "patience": 30}
-    settings |= {"n_members": 2, "max_iter": 40 if quick else 200}
+    settings = {"hidden": [20, 20], "kernels": 4, "seed": seed, "patience": 30}
+    settings |= {"n_members": 2, "max_iter": 40 if quick else 150}
     forward = Forward(quick, options.cache)
     samples, test = (
         fmdn.simulate(PRIOR, forward, n, seed=s, vectorised=True, batch_size=100)

@@ -131,13 +131,13 @@ def noise(rng, data, models=None):
 class Pattern:
     """What the networks see: size and principal components of the pattern."""
 
-    n_components = 40
+    n_components = 24
 
     def fit(self, data):
-        pattern = self._size_and_pattern(data)[1]
+        pattern = self._size_and_pattern(data[:5000])[1]
         self.mean = pattern.mean(axis=0)
-        axes = np.linalg.svd(pattern[:10_000] - self.mean, full_matrices=False)[2]
-        self.axes = axes[: self.n_components].T
+        covariance = np.cov(pattern.T)
+        self.axes = np.linalg.eigh(covariance)[1][:, : -self.n_components - 1 : -1]
 
     def transform(self, data):
         size, pattern = self._size_and_pattern(data)
