@@ -5,15 +5,15 @@
 !> A periodic target is looked at from the point opposite to its circular mean, the cut: its values
 !> run from there to one period above, and the circular mean lies in [low, high) of the range.
 module fmdn_within
-   use, intrinsic :: iso_c_binding, only: c_int, c_int64_t
+   use, intrinsic :: iso_c_binding, only: c_int
    use fmdn_dispatch, only: kernel_set
-   use fmdn_evaluate, only: log_factors_of, mixture_cdf, mixture_log_density, mixture_quantile, &
-      mixture_sample
+   use fmdn_evaluate, only: mixture_cdf, mixture_log_density, mixture_quantile, mixture_sample
    use fmdn_kinds, only: ip, log_two_pi, pi, wp
    use fmdn_random, only: random_stream
-   use fmdn_restricted, only: image_shift, n_images, reach
+   use fmdn_restricted, only: reach
    use fmdn_targets, only: free, from_kernels, infinite, into_period, is_inside, log_slope, &
       periodic, target_range, to_kernels, truncated
+   use fmdn_wrapped, only: log_density_wrapped
    implicit none (type, external)
    private
    public :: log_density_within, cdf_within, quantile_within, quantiles_within, sample_within
@@ -53,54 +53,13 @@ contains
       if (all(period <= 0)) then
          call mixture_log_density(kernels, weights, means, factors, y, log_p, log_masses)
       else
-         call log_density_of_images(kernels, ranges, weights, means, factors, log_masses, y, log_p)
+         call log_density_wrapped(kernels, ranges, weights, means, factors, log_masses, y, log_p)
       end if
       log_p = log_p + slopes
       do t = 1, size(points, 2, kind=ip)
          if (.not. all(is_inside(ranges, points(:, t)))) log_p(t) = -infinite
       end do
    end subroutine log_density_within
-
-   !> log p of wrapped kernels: each is three images, the one that is nearest in the middle.
-   pure subroutine log_density_of_images(kernels, ranges, weights, means, factors, log_masses, y, &
-      log_p)
-      type(kernel_set), intent(in) :: kernels
-      type(target_range), intent(in) :: ranges(:)
-      real(wp), intent(in), contiguous :: weights(:), means(:, :), factors(:, :, :), log_masses(:)
-      real(wp), intent(in), contiguous :: y(:, :)
-      real(wp), intent(inout), contiguous :: log_p(:)
-      real(wp), parameter :: narrow = 9 !! standard deviations to a period: the rest is nothing
-      real(wp), dimension(size(ranges), size(weights), n_images(ranges%period())) :: images
-      real(wp) :: image_factors(size(ranges), size(ranges), size(weights), size(images, 3))
-      real(wp) :: logs(size(weights), size(images, 3), 0:size(ranges)), period(size(ranges))
-      integer(ip) :: t
-      integer :: i, image
-
-      period = ranges%period()
-      image_factors = spread(factors, 4, size(images, 3))
-      logs = spread(log_factors_of(kernels, weights, factors, log_masses), 2, size(images, 3))
-      if (size(ranges) == 1 .and. all(factors(1, 1, :)*period(1) >= narrow)) then
-         ! The same images wherever y is.
-         do image = 1, size(images, 3)
-            images(1, :, image) = into_period(means(1, :), ranges(1)%low, period(1)) &
-               + (image - 2)*period(1)
-         end do
-         call kernels%log_density(1_c_int, size(logs(:, :, 0), kind=c_int), &
-            size(y, 2, c_int64_t), logs, images, image_factors, y, log_p)
-         return
-      end if
-      do t = 1, size(y, 2, kind=ip)
-         do image = 1, size(images, 3)
-            do i = 1, size(ranges)
-               images(i, :, image) = means(i, :)
-               if (period(i) > 0) images(i, :, image) = means(i, :) + period(i) &
-                  *(anint((y(i, t) - means(i, :))/period(i)) + image_shift(period, image, i))
-            end do
-         end do
-         call kernels%log_density(size(ranges, kind=c_int), size(logs(:, :, 0), kind=c_int), &
-            1_c_int64_t, logs, images, image_factors, y(:, t:t), log_p(t:t))
-      end do
-   end subroutine log_density_of_images
 
    !> The logarithms of the kernels' masses inside the ranges, as in their loss.
    pure function log_masses_of(kernels, ranges, means, factors) result(log_masses)

@@ -24,7 +24,7 @@ class Frozen(Axes):
         return self.quantile(q)
 
     def isf(self, q) -> np.ndarray:
-        """Value above which the probability is q."""
+        """Value above which the probability is q: the quantile of 1 - q."""
         return self.quantile(1 - np.asarray(q, float))
 
     def logcdf(self, x) -> np.ndarray:
