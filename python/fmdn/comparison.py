@@ -10,6 +10,7 @@ import numpy as np
 
 from . import divergences
 from .divergences import Estimate
+from .kernel_space import in_kernel_space
 from .quadrature import edges_of, integrate
 
 TENTHS = np.array([0.1, 0.9])
@@ -80,10 +81,10 @@ class Comparison:
                 "the Wasserstein distance is found for one target only; "
                 "compare marginals: marginal(name) of both"
             )
-        return self._each(lambda p, q, *_: Estimate(wasserstein(p, q), None))
+        return self._join([Estimate(wasserstein(*pair), None) for pair in self._pairs])
 
     def _each(self, divergence: Callable) -> np.ndarray | Estimate:
-        pairs = enumerate(self._pairs)
+        pairs = enumerate(in_kernel_space(*pair) for pair in self._pairs)
         return self._join(
             [divergence(p, q, self._size, self._seed + i) for i, (p, q) in pairs]
         )

@@ -81,7 +81,7 @@ def nodes(mixture: Axes, low: float = -math.inf, high: float = math.inf):
     y = (y[:, :-1, np.newaxis] + half * (1 + NODES)).reshape(len(y), -1)
     x = in_units(mixture, y)
     weights = (half * WEIGHTS).reshape(len(y), -1)
-    return x, weights * _stretch(ranges, x, y)
+    return x, weights * np.exp(log_stretch(ranges, x, y))
 
 
 def in_units(mixture: Axes, y: np.ndarray) -> np.ndarray:
@@ -91,19 +91,19 @@ def in_units(mixture: Axes, y: np.ndarray) -> np.ndarray:
     return from_kernels(mixture._ranges, y.reshape(-1, 1)).reshape(y.shape)
 
 
-def _stretch(ranges: Ranges, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """|dx/dy|."""
+def log_stretch(ranges: Ranges, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """log(dx/dy) at points of the kernels' space and in the target's units."""
     kind, low, high = ranges.kinds[0], ranges.low[0], ranges.high[0]
     if kind == LOG_TRUNCATED:
-        return x
+        return y
     if kind == HALF_LINE:
-        return np.exp(y if low > -NONE else -y)
-    normal = np.exp(-0.5 * y**2) / math.sqrt(2 * math.pi)
+        return y if low > -NONE else -y
+    normal = -0.5 * y**2 - 0.5 * math.log(2 * math.pi)
     if kind == PROBIT:
-        return (high - low) * normal
+        return math.log(high - low) + normal
     if kind == LOG_PROBIT:
-        return math.log(high / low) * x * normal
-    return np.ones_like(x)
+        return math.log(math.log(high / low)) + np.log(x) + normal
+    return np.zeros_like(x)
 
 
 def kernel_ends(ranges: Ranges) -> np.ndarray:

@@ -12,6 +12,7 @@ from . import divergences
 from .checks import check_integer
 from .comparison import Comparison
 from .divergences import Estimate, Within
+from .kernel_space import in_kernel_space
 from .prior_density import PriorDensity
 from .weighted import WeightedModels
 
@@ -36,7 +37,7 @@ class Information:
         """Probability outside the prior's support, given as to `information_gain`."""
         of_prior = self._prior_density(prior)
         parts = self._within(of_prior, size, seed)
-        return self._join([Estimate(one.leaked, one.mass_error) for one in parts])
+        return self._join([Estimate(one.leaked, one.mass_error) for one, _ in parts])
 
     def information_gain(
         self,
@@ -80,13 +81,13 @@ class Information:
         of_prior = self._prior_density(prior)
         parts = self._within(of_prior, size, seed)
         if not of_prior.is_table:  # whose ends are those of the training targets
-            _warn_of_leaks(np.concatenate([one.leaked for one in parts]))
+            _warn_of_leaks(np.concatenate([one.leaked for one, _ in parts]))
         unit = 1.0 if base is None else np.log(base)
         gains = []
-        for i, one in enumerate(parts):
-            pair = (one, of_prior)[:: 1 if direction == DIRECTIONS[0] else -1]
-            gain = divergences.kl(*pair, size, seed + i)
-            known = one.mass > 0
+        for i, pair in enumerate(parts):
+            order = 1 if direction == DIRECTIONS[0] else -1
+            gain = divergences.kl(*pair[::order], size, seed + i)
+            known = pair[0].mass > 0
             gains.append(Estimate(*(np.where(known, x / unit, np.inf) for x in gain)))
         return self._join(gains)
 
@@ -182,11 +183,15 @@ class Information:
             raise ValueError("this posterior knows no prior: give one")
         return PriorDensity(prior, self.target_names, self.periods)
 
-    def _within(self, prior: PriorDensity, size: int, seed: int) -> list[Within]:
+    def _within(self, prior: PriorDensity, size: int, seed: int) -> list[tuple]:
+        """Posteriors inside of a prior, and the prior in the same space."""
         size = check_integer("size", size, 2)
         seed = check_integer("seed", seed, 0, 2**62)
-        parts = enumerate(self._parts())
-        return [Within(one, prior, size, seed + i) for i, one in parts]
+        pairs = [in_kernel_space(one, prior) for one in self._parts()]
+        return [
+            (Within(one, before, size, seed + i), before)
+            for i, (one, before) in enumerate(pairs)
+        ]
 
     def _others(self, other: Any, n_parts: int) -> list:
         """Posteriors to compare with, in the same parts."""

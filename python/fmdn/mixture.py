@@ -11,6 +11,7 @@ from . import divergences, regions
 from .checks import check_array, check_integer
 from .frozen import Frozen
 from .information import Information
+from .kernel_space import unmapped
 from .pairs import Grid, default_points, grid_of
 from .priors import Prior
 from .shape import Shape, check_confidence
@@ -256,7 +257,10 @@ class Mixture(Shape, Information, Frozen):
         size, seed : int
             Of the draws, of several targets.
         """
-        parts = enumerate(self._parts())
+        parts = self._parts()
+        if self.n_targets == 1:
+            parts = [unmapped(one) for one in parts]
+        parts = enumerate(parts)
         return self._join(
             [divergences.disagreement(one, size, seed + i) for i, one in parts]
         )

@@ -52,6 +52,12 @@ class Ranges:
         at = list(columns)
         return Ranges(self.kinds[at], self.low[at], self.high[at])
 
+    def same_as(self, other: Ranges) -> bool:
+        """Whether kinds and ends are the same."""
+        fields = "kinds", "low", "high"
+        pairs = [(getattr(self, name), getattr(other, name)) for name in fields]
+        return all(np.array_equal(*pair) for pair in pairs)
+
     @property
     def any(self) -> bool:
         """Whether they say anything."""

@@ -12,8 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ranges import (
     HALF_LINE,
+    LOG_PROBIT,
+    LOG_TRUNCATED,
     NOTHING,
     PERIODIC,
+    PROBIT,
     TRUNCATED,
     gaussians,
     mixture,
@@ -315,3 +318,49 @@ def test_joint_gain_on_circles():
         alone = post.marginal("strike").information_gain(strike)
         expected = alone + gaussian_kl(0, 1, 0, 2)
         assert abs(found.value - expected) < 4 * found.error
+
+
+MAPPED = {
+    PROBIT: (-2.0, 3.0, Uniform(-2, 3)),
+    LOG_PROBIT: (0.01, 100.0, fmdn.LogUniform(0.01, 100)),
+}
+
+
+@pytest.mark.parametrize("sd", [0.1, 1, 2, 5])
+@pytest.mark.parametrize("kind", MAPPED)
+def test_films_along_bounds(kind, sd):
+    """To the kernels both priors are N(0, 1), however near to an end the mass is."""
+    low, high, prior = MAPPED[kind]
+    ranges = range_of(kind, low, high)
+    post, other = normals([1], [1.5], [sd], ranges), normals([1], [0], [0.7], ranges)
+    gain, back = gaussian_kl(1.5, sd, 0, 1), gaussian_kl(0, 1, 1.5, sd)
+    assert post.information_gain(prior) == pytest.approx(gain, abs=1e-8)
+    found = post.information_gain(prior, direction=BACKWARDS)
+    assert found == pytest.approx(back, abs=1e-8, rel=1e-8)
+    apart = post.compare(other)
+    assert apart.kl == pytest.approx(gaussian_kl(1.5, sd, 0, 0.7), abs=1e-8)
+    free = normals([1], [1.5], [sd]).compare(normals([1], [0], [0.7]))
+    assert apart.overlap == pytest.approx(free.overlap, abs=1e-8)
+    narrower = Uniform(0.1, 1)
+    left = stats.norm(1.5, sd).cdf(ranges_ends(kind, low, high, 0.1, 1))
+    assert post.leaked(narrower) == pytest.approx(1 - np.diff(left)[0], abs=1e-12)
+
+
+def ranges_ends(kind, low, high, *points):
+    """Where points are to the kernels."""
+    share = [(x - low) / (high - low) for x in points]
+    if kind == LOG_PROBIT:
+        share = [np.log(x / low) / np.log(high / low) for x in points]
+    return stats.norm.ppf(share)
+
+
+def test_logarithmic_targets():
+    """Truncated in the logarithm, as its prior is."""
+    post = normals([1], [3], [1], range_of(LOG_TRUNCATED, 1, np.exp(4)))
+    left = stats.truncnorm(-3, 1, 3, 1)
+    prior = fmdn.LogUniform(1, np.exp(4))
+    expected = np.log(4) - left.entropy()
+    assert post.information_gain(prior) == pytest.approx(expected, abs=1e-8)
+    # over a wider prior: the share of it that is left out is not lost
+    wide = post.information_gain(fmdn.LogUniform(np.exp(-4), np.exp(4)))
+    assert wide == pytest.approx(expected + np.log(2), abs=1e-8)
