@@ -119,9 +119,9 @@ def draw(posteriors, path):
                 label="not yet")  # fmt: skip
         ax.plot(EAST, NORTH, "*", ms=12, mfc="white", mec="black", label="bulletin")
         ax.set(title=f"{clock:.0f} s after the first pick", aspect="equal")
-        ax.set(xlim=(-130, 70), ylim=(-160, 40))
+        ax.set(xlim=(-130, 180), ylim=(-230, 80))
         ax.set(xlabel="east (km)", ylabel="north (km)")
-    axes[0, 0].legend(loc="lower right", fontsize="small")
+    axes[0, 0].legend(loc="lower left", fontsize="small")
     for ax, name, unit in zip(
         axes[:, 2], ("depth", "origin"), ("km", "s"), strict=True
     ):
