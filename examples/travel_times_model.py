@@ -86,9 +86,12 @@ def forward(models):
     return travel_times(models[:, :-1], WANTED) + models[:, -1:]
 
 
+READING_ERROR, FREEDOM, TABLE_ERROR = 1.5, 3, 0.3  # s, degrees of freedom, s
+
+
 def read_with_errors(rng, data, models):
     """Readings on paper, at 57 stations with clocks of their own: some are far off."""
-    return data + 1.5 * rng.standard_t(3, data.shape)
+    return data + READING_ERROR * rng.standard_t(FREEDOM, data.shape)
 
 
 class Residuals:
@@ -104,5 +107,5 @@ class Residuals:
 # name: columns of the data, noise, what was observed
 DATA_SETS = {
     "Spitak 1967": (slice(0, N_SPITAK), read_with_errors, SPITAK[1]),
-    "Jeffreys-Bullen": (slice(N_SPITAK, None), 0.3, TABLE[1]),
+    "Jeffreys-Bullen": (slice(N_SPITAK, None), TABLE_ERROR, TABLE[1]),
 }

@@ -1,0 +1,168 @@
+"""The mantle's shear velocity and density from toroidal free oscillations.
+
+Prior    deviation from PREM: of the shear velocity in six layers, normal with sd 2 %;
+         of the density above and below 670 km, normal with sd 2 %; of ln Q there,
+         normal with sd 0.1; depth of the "660", uniform from 640 to 700 km
+Forward  toroidal modes by spectral elements, with anelastic dispersion
+Noise    the errors of the observed periods, and 0.07 % for what the Earth has and the
+         model has not: rotation, ellipticity, a crust of two kinds, lateral structure
+Targets  shear velocity of each layer, both densities, the depth of the 660
+
+Data are 20 periods of toroidal modes from table 5 of Dziewonski & Anderson (1981).
+
+    python 05_free_oscillations.py [--quick] [--figure PATH]
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import fmdn
+import numpy as np
+from free_oscillations_model import (
+    MODES,
+    NOISE,
+    OBSERVED,
+    PRIOR,
+    SHEAR,
+    TARGETS,
+    ak135_deviation,
+    forward,
+)
+from toroidal import prem_earth, toroidal_periods
+
+# --- Table and figure ---------------------------------------------------------------
+
+
+def linearised(samples):
+    """Mean and sd of each parameter by a linear Gaussian inversion: an independent way.
+
+    The derivatives are those of a linear regression of the periods on the models.
+    """
+    mean, sd = np.array([(one.mean(), one.std()) for one in PRIOR.values()]).T
+    z = (samples.models - mean) / sd
+    terms = np.column_stack([np.ones(len(z)), z])
+    coefficients = np.linalg.lstsq(terms, samples.data, rcond=None)[0]
+    slopes = coefficients[1:] / NOISE.sd
+    covariance = np.linalg.inv(slopes @ slopes.T + np.eye(len(sd)))
+    z = covariance @ slopes @ ((OBSERVED - coefficients[0]) / NOISE.sd)
+    return mean + sd * z, sd * np.sqrt(np.diag(covariance))
+
+
+def print_table(posterior, linear):
+    others = [f"{one:+.2f}" for one in ak135_deviation()]
+    others += [""] * (len(TARGETS) - 1 - len(others)) + ["660"]
+    print(f"{'':22}{'PREM':>6}{'ak135':>8}{'linear':>10}{'sd':>7}"
+          f"{'median':>9}{'90 %':>18}{'gain':>8}")  # fmt: skip
+    for name, other, mean, sd in zip(TARGETS, others, *linear, strict=False):
+        one, unit = posterior[name], PRIOR[name].unit
+        low, high = one.interval(0.9)
+        sign, own = ("", 670) if unit == "km" else ("+", 0)
+        interval = f"{low:{sign}.2f} to {high:{sign}.2f} {unit}"
+        print(
+            f"{name:22}{own:6}{other:>8}{mean:{sign}10.2f}{sd:7.2f}"
+            f"{one.median():{sign}9.2f}{interval:>21}{one.information_gain(PRIOR):6.2f}"
+        )
+
+
+def draw(posterior, in_prem, path):
+    """Draw velocity against depth, the other targets, and the periods."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from fmdn.plots import plot_posterior
+
+    figure = plt.figure(figsize=(12.5, 7), layout="constrained")
+    grid = figure.add_gridspec(3, 3, width_ratios=(1.3, 1, 1.3))
+    left = figure.add_subplot(grid[:, 0])
+    low, high = PRIOR[TARGETS[0]].ppf([0.05, 0.95])
+    left.axvspan(low, high, color="0.92", label="prior, 90 %")
+    left.axvline(0, color="black", lw=0.8, label="PREM")
+    for (name, (top, bottom, _)), other in zip(
+        SHEAR.items(), ak135_deviation(), strict=True
+    ):
+        one, first = posterior[name], top < 30
+        for confidence, color in ((0.9, "#9ec5e8"), (0.5, "#0b4f8a")):
+            low, high = one.interval(confidence)
+            label = f"posterior, {confidence:.0%}" if first else None
+            left.fill_betweenx([top, bottom], low, high, color=color, label=label)
+        left.plot([other, other], [top, bottom], "white", lw=4)
+        left.plot([other, other], [top, bottom], "--", color="#d1495b", lw=2,
+                  label="ak135" if first else None)  # fmt: skip
+        left.axhline(bottom, color="0.8", lw=0.6, zorder=0)
+    left.set(xlabel="shear velocity minus PREM (%)", ylabel="depth (km)")
+    left.set(ylim=(2891, 0), xlim=(-4, 4))
+    left.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
+    for row, name in enumerate(TARGETS[len(SHEAR) :]):
+        ax = figure.add_subplot(grid[row, 1])
+        plot_posterior(posterior[name], PRIOR[name], ax=ax)
+        ax.axvline(670 if "660" in name else 0, color="black", lw=0.8, zorder=0)
+        ax.set(ylabel="", yticks=[])
+    right = figure.add_subplot(grid[:, 2])
+    misfit, error = 100 * (OBSERVED / in_prem - 1), 100 * NOISE.sd / OBSERVED
+    for n, marker in enumerate("os^D"):
+        here = MODES[:, 0] == n
+        degree = MODES[here, 1] + 0.15 * (n - 1)  # side by side
+        right.errorbar(degree, misfit[here], error[here], fmt=marker, color=f"C{n}",
+                       mfc="none", capsize=2, label=f"{n}T")  # fmt: skip
+    right.axhline(0, color="black", lw=0.8)
+    right.set(xlabel="degree", ylabel="observed period minus that in PREM (%)")
+    right.legend(frameon=False, title="overtone")
+    figure.savefig(path, dpi=130)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small numbers, for tests")
+    parser.add_argument("--figure", type=Path, default=Path("05_free_oscillations.png"))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    quick, seed = options.quick, options.seed
+    settings = {"n_members": 2 if quick else 4, "max_iter": 150 if quick else 600}
+    settings |= {"hidden": 20, "kernels": 2, "linear_path": True, "seed": seed}
+
+    in_prem = toroidal_periods(prem_earth(), MODES)[0]
+    misfit = np.abs(OBSERVED / in_prem - 1)
+    print(f"PREM's periods lie within {100 * misfit.max():.3f} % of those observed")
+    sizes = (800, 300) if quick else (8_000, 2_000)
+    samples, test = (
+        fmdn.simulate(PRIOR, forward, n, seed=seed + k, vectorised=True, batch_size=200)
+        for k, n in enumerate(sizes)
+    )
+    print(f"{sizes[0]} simulations to learn from")
+    inversion = fmdn.Inversion(samples, NOISE, TARGETS, **settings).fit()
+    posterior = inversion.posterior(OBSERVED)
+    linear = linearised(samples)
+    print_table(posterior, linear)
+    place = fmdn.novelty(inversion, OBSERVED)
+    print(f"\nfarther out than {place.distance[0]:.1f} % of the training set")
+    data = NOISE.add(test.data, seed)
+    judged = fmdn.calibration(inversion.posterior(data), test, PRIOR)
+    print(judged.summary())
+    draw(posterior, in_prem, options.figure)
+    print(f"\n{options.figure} written; {sum(os.times()[:4]):.0f} s of processor time")
+
+    outside = [
+        name for name in SHEAR
+        if not posterior[name].quantile(0.005) < 0 < posterior[name].quantile(0.995)
+    ]  # fmt: skip
+    worst = max(abs(one.coverage(0.9) - 0.9) for one in judged.values())
+    checks = {
+        "PREM's periods are right to 0.15 %": misfit.max() < 0.0015,
+        "PREM lies inside the posteriors of the shear velocity": len(outside) < 2,
+        "as the linear inversion": all(
+            abs(posterior[name].mean() - mean) < (1 if quick else 0.5) * sd
+            for name, mean, sd in zip(SHEAR, *linear, strict=False)
+        ),
+        "coverage": worst < (0.1 if quick else 0.03),
+        "like the training set": not place.unlike[0],
+    }
+    for what, holds in checks.items():
+        print(f"{what}: {'yes' if holds else 'FAILED'}")
+    return 0 if all(checks.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""Rapid location: hypocentre and origin time while the first picks come in.
+
+Prior    epicentre uniform within 250 km east or west, north or south of 41.5 N 44.5 E,
+         depth uniform from 0 to 40 km, origin time uniform about the first pick
+Forward  first P and S at 21 stations within 12 degrees, through ak135
+Noise    of a pick: Student's t with 3 degrees of freedom times 1.2 s (P) or 2.5 s (S);
+         a tenth of the stations is out; what has not come yet is not seen
+Targets  epicentre (a joint posterior), depth, origin time
+
+The earthquake is that of 30 January 1967 near Spitak, Armenia. One inversion, trained
+beforehand, answers at any time after the first pick, with whatever picks there are.
+
+    python 08_rapid_location.py [--quick] [--figure PATH]
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import fmdn
+import numpy as np
+from rapid_location_inputs import locate, misfit, residuals, simulate_inputs
+from rapid_location_model import (
+    EAST,
+    NORTH,
+    PICKS,
+    PRIOR,
+    STATIONS,
+    TABLE,
+    TRUTH,
+    as_seen,
+    east_north,
+    origin_time,
+    travel_times,
+)
+
+CLOCKS = [3.0, 6.0, 10.0, 20.0, 40.0, 80.0, 160.0]  # s after the first pick
+
+
+def learn(n_samples, seed, **settings):
+    """Simulate earthquakes and train."""
+    models, inputs, _ = simulate_inputs(n_samples, seed)
+    samples = fmdn.Samples(models, inputs, prior=PRIOR)
+    targets = [("east", "north"), "depth", {"origin": origin_time}]
+    return fmdn.Inversion(samples, 0, targets, seed=seed, **settings).fit()
+
+
+def inputs_at(clock, picks=PICKS):
+    """What the networks see of the earthquake at some time, (1, n_inputs)."""
+    clock = np.array([clock])
+    return locate(as_seen(picks[None], clock), clock)
+
+
+def exact(clock, posterior, n=100_000):
+    """Quantiles of each target by weighing models drawn about the posterior."""
+    models = PRIOR.sample(n, seed=0)
+    for column, name in enumerate(("east", "north")):
+        low, high = posterior[name].interval(0.999)
+        middle, width = (low + high) / 2, 2 * (high - low)
+        models[:, column] = middle + width * models[:, column] / 500
+    models = models[(np.abs(models[:, :2]) < 250).all(axis=1)]
+    predicted = travel_times(models) + origin_time(models)[:, None]
+    seen = as_seen(PICKS[None], np.array([clock]))
+    late = residuals(seen, np.array([clock]), predicted)
+    weights = np.exp(-0.5 * (misfit(late) - misfit(late).min()))
+    values = [*models[:, :3].T, origin_time(models)]
+    for name, value in zip(TRUTH, values, strict=True):
+        order = np.argsort(value)
+        share = np.cumsum(weights[order]) / weights.sum()
+        yield name, np.interp([0.5, 0.05, 0.95], share, value[order])
+
+
+def print_answers(inversion):
+    """Print what is known at each time and how long the answer took."""
+    heads = "".join(f"{name:>20}" for name in TRUTH)
+    print(f"{'clock':>6}{'picks':>6}{heads}{'ms':>7}")
+
+    def cell(median, low, high):
+        return f"{f'{median:.0f} ({low:.0f} to {high:.0f})':>20}"
+
+    posteriors, reference = [], {}
+    for clock in CLOCKS:
+        start = time.perf_counter()
+        posterior = inversion.posterior(inputs_at(clock)[0])
+        parts = [posterior[name].quantile([0.5, 0.05, 0.95]) for name in TRUTH]
+        took = 1e3 * (time.perf_counter() - start)
+        row = "".join(cell(*part) for part in parts)
+        print(f"{clock:4.0f} s{np.sum(PICKS < clock):6d}{row}{took:7.0f}")
+        posteriors.append(posterior)
+        if clock in CLOCKS[::2]:
+            reference = dict(exact(clock, posterior))
+            print(f"{'exact':12}" + "".join(cell(*part) for part in reference.values()))
+    print(f"{'bulletin':12}" + "".join(f"{value:20.0f}" for value in TRUTH.values()))
+    return posteriors, reference
+
+
+def draw(posteriors, path):
+    """Draw the epicentre at some times, and depth and origin time against the clock."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(2, 3, figsize=(12.5, 8), layout="constrained")
+    x = np.linspace(-250, 250, 501)
+    points = np.stack(np.meshgrid(x, x), axis=-1)
+    east, north = east_north(STATIONS)
+    for ax, clock in zip((*axes[0, :2], *axes[1, :2]), CLOCKS[::2], strict=True):
+        joint = posteriors[CLOCKS.index(clock)]["east", "north"]
+        density = joint.pdf(points)
+        levels = np.quantile(joint.pdf(joint.sample(4000, seed=1)), [0.1, 0.5])
+        ax.contourf(x, x, density, [*levels, density.max() * 1.01],
+                    colors=["#9ec5e8", "#0b4f8a"])  # fmt: skip
+        came = PICKS[: len(TABLE)] < clock
+        ax.plot(east[came], north[came], "k^", ms=8, label="P has come")
+        ax.plot(east[~came], north[~came], "^", ms=8, mfc="none", mec="0.4",
+                label="not yet")  # fmt: skip
+        ax.plot(EAST, NORTH, "*", ms=12, mfc="white", mec="black", label="bulletin")
+        ax.set(title=f"{clock:.0f} s after the first pick", aspect="equal")
+        ax.set(xlim=(-130, 180), ylim=(-230, 80))
+        ax.set(xlabel="east (km)", ylabel="north (km)")
+    axes[0, 0].legend(loc="lower left", fontsize="small")
+    for ax, name, unit in zip(
+        axes[:, 2], ("depth", "origin"), ("km", "s"), strict=True
+    ):
+        for confidence, color in ((0.9, "#9ec5e8"), (0.5, "#0b4f8a")):
+            ends = np.array([one[name].interval(confidence) for one in posteriors]).T
+            ax.fill_between(CLOCKS, *ends, color=color, label=f"{confidence:.0%}")
+        ax.axhline(TRUTH[name], color="black", ls="--", label="bulletin")
+        ax.set(xscale="log", xlabel="after the first pick (s)")
+        ax.set_ylabel(f"{name} ({unit})")
+    axes[0, 2].legend(fontsize="small")
+    figure.savefig(path, dpi=130)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small numbers, for tests")
+    parser.add_argument("--figure", type=Path, default=Path("08_rapid_location.png"))
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    quick, seed = options.quick, options.seed
+    settings = {"n_members": 2, "hidden": 15, "kernels": 3, "max_iter": 100}
+    n_samples, n_test, within = 2_000, 400, 0.08
+    if not quick:
+        settings = {"n_members": 4, "hidden": [25, 25], "kernels": 5, "max_iter": 400}
+        n_samples, n_test, within = 30_000, 3_000, 0.03
+
+    inversion = learn(n_samples, seed, linear_path=True, **settings)
+    print(f"{n_samples} simulations to learn from\n")
+    posteriors, reference = print_answers(inversion)
+    seen = np.concatenate([inputs_at(clock) for clock in CLOCKS])
+    place = fmdn.novelty(inversion, seen).distance.round(1)
+    print("farther out than so many % of the training set:", *place)
+
+    picks = PICKS.copy()
+    picks[np.argsort(TABLE["distance_deg"])[:3]] = np.nan
+    print("\nat the end, without P of the three nearest stations:")
+    print(inversion.posterior(inputs_at(CLOCKS[-1], picks)[0]).summary())
+
+    models, inputs, origin = simulate_inputs(n_test, seed + 1)
+    truths = dict(zip(TRUTH, (*models[:, :3].T, origin), strict=True))
+    answers = inversion.posterior(inputs)
+    judged = fmdn.calibration(answers, truths, answers.prior)
+    print(f"\n{judged.summary()}")
+    draw(posteriors, options.figure)
+    print(f"\n{options.figure} written; {sum(os.times()[:4]):.0f} s of processor time")
+
+    last = posteriors[-1]
+    off = [last[name].median() - reference[name][0] for name in ("east", "north")]
+    away = [last[name].median() - TRUTH[name] for name in ("east", "north")]
+    worst = max(abs(one.coverage(0.9) - 0.9) for one in judged.values())
+    checks = {
+        "coverage": worst < within,
+        "the epicentre is the exact one's": np.hypot(*off) < (15 if quick else 8),
+        "the epicentre is the bulletin's": np.hypot(*away) < (40 if quick else 25),
+    }
+    for what, holds in checks.items():
+        print(f"{what}: {'yes' if holds else 'FAILED'}")
+    return 0 if all(checks.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
