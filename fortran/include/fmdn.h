@@ -293,6 +293,12 @@ void fmdn_add_ranges(int64_t n_layout, const int64_t *layout, int64_t n_paramete
     const double *high, int64_t n_longer, int64_t *longer, int64_t n_more, double *more,
     int *status);
 
+/* Let its networks see bent inputs (docs/theory.md), in arrays that are longer by one block: n_longer
+   is n_layout + 8, n_more is n_parameters + 64 n_features. fmdn_fit_scales fits the knots. */
+void fmdn_add_knots(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
+                    const double *parameters, int64_t n_longer, int64_t *longer, int64_t n_more,
+                    double *more, int *status);
+
 /* Train it on rows of inputs [n_rows][n_inputs] and targets [n_rows][n_targets]: one tenth of the
    rows weighs the members, another tenth of the rest monitors each of them. A member makes at most
    max_iter iterations, and stops after `patience` of them without a better monitor loss (0: never).

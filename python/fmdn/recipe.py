@@ -29,8 +29,14 @@ PLAIN = {
 # and last, no more than the prior.
 WIDTH = (15, 40)
 KINDS = (
-    {"hidden": [WIDTH] * 3, "kernels": (1, 4), "linear_path": False, "decay": 5.0},
-    {"hidden": [WIDTH] * 2, "kernels": (1, 2), "linear_path": True, "decay": 3000.0},
+    {
+        "hidden": [WIDTH] * 3,
+        "kernels": (1, 4),
+        "linear_path": False,
+        "decay": 5.0,
+        "bent": True,
+    },
+    {"hidden": [WIDTH] * 2, "kernels": (1, 2), "linear_path": True, "decay": 3e4},
     {"hidden": [WIDTH] * 2, "kernels": (16, 16), "linear_path": True, "decay": 5.0},
     {"hidden": [1], "kernels": (8, 8), "linear_path": False, "decay": 1e6},
 )
@@ -63,6 +69,7 @@ class Recipe:
     hidden: list[tuple[int, int]]  # bounds of each layer
     kernels: tuple[int, int]
     linear_path: bool
+    bent: bool  # inputs towards a normal distribution
     max_iter: int
     run: Run
 
@@ -156,6 +163,7 @@ def _recipe(settings: dict[str, Any], run: Run) -> Recipe:
         [_bounds("hidden", width, 10**6) for width in hidden],
         _bounds("kernels", settings["kernels"], 1000),
         bool(settings["linear_path"]),
+        settings.get("bent", False),
         check_integer("max_iter", settings["max_iter"], 0),
         run._replace(patience=patience),
     )
