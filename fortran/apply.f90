@@ -2,6 +2,7 @@
 !> density of targets.
 module fmdn_apply
    use, intrinsic :: iso_c_binding, only: c_int
+   use fmdn_bending, only: bend
    use fmdn_committee, only: committee_view
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_inputs, only: prepare_inputs
@@ -184,15 +185,16 @@ contains
       associate (centre => view%scales%input_centre, scale => view%scales%input_scale)
          if (view%inputs%is_plain()) then
             call standardise(kernels, inputs, first, last, centre, scale, tile, status)
-            return
+         else
+            allocate (features(view%n_features, last - first + 1), stat=failure)
+            if (failure /= 0) status = status_out_of_memory
+            if (failure /= 0) return
+            call prepare_inputs(kernels, view%inputs, inputs(:, first:last), features, status)
+            if (status /= status_ok) return
+            call standardise(kernels, features, 1_ip, last - first + 1, centre, scale, tile, status)
          end if
-         allocate (features(view%n_features, last - first + 1), stat=failure)
-         if (failure /= 0) status = status_out_of_memory
-         if (failure /= 0) return
-         call prepare_inputs(kernels, view%inputs, inputs(:, first:last), features, status)
-         if (status /= status_ok) return
-         call standardise(kernels, features, 1_ip, last - first + 1, centre, scale, tile, status)
       end associate
+      if (status == status_ok) call bend(view%scales%knots, int(last - first + 1), tile)
    end subroutine standardise_inputs
 
    !> Targets of rows first to last as the first rows of a tile, mapped and standardised, and the

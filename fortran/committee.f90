@@ -1,11 +1,12 @@
 !> A committee: what it consists of, how its members' sizes are drawn, and a choice of members.
 module fmdn_committee
+   use fmdn_bending, only: n_knots, straight_knots
    use fmdn_inputs, only: append_input_map, input_map, new_input_map, read_centre_and_axes, &
       read_input_map
    use fmdn_kinds, only: ip, wp
    use fmdn_layout, only: append_block, at_blocks, at_members, at_targets, block_view, &
-      check_layout, find_block, get_block, input_scale_block, member_weights_block, network_block, &
-      start_layout, tag_length, target_scale_block
+      check_layout, find_block, get_block, input_knots_block, input_scale_block, &
+      member_weights_block, network_block, start_layout, tag_length, target_scale_block
    use fmdn_member, only: append_member, max_kernels, max_members, max_targets, max_units, &
       member_type, new_member, read_members
    use fmdn_mixture, only: full, isotropic
@@ -15,7 +16,7 @@ module fmdn_committee
    use fmdn_targets, only: append_ranges, free, infinite, periodic, read_ranges, target_range
    implicit none (type, external)
    private
-   public :: committee_view, plan_committee, add_ranges, view_committee, select_members
+   public :: committee_view, plan_committee, add_knots, add_ranges, view_committee, select_members
 
    !> Kernels are wrapped three times for each periodic target.
    integer, parameter :: max_periodic = 4
@@ -93,6 +94,26 @@ contains
       end function drawn
    end subroutine plan_committee
 
+   !> Give a planned committee knots for its inputs, which fit_committee_scales fits to the rows.
+   pure subroutine add_knots(layout, parameters, status)
+      integer(ip), allocatable, intent(inout) :: layout(:)
+      real(wp), allocatable, intent(inout) :: parameters(:)
+      integer, intent(out) :: status
+      type(committee_view) :: view
+      real(wp), allocatable :: more(:)
+      integer :: k
+
+      call view_committee(layout, parameters, view, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (allocated(view%scales%knots)) return
+      more = [parameters, ([straight_knots()], k=1, view%n_features)]
+      call append_block(layout, input_knots_block, [int(n_knots, ip)], &
+         size(more, kind=ip) - size(parameters, kind=ip))
+      call move_alloc(more, parameters)
+      status = status_ok
+   end subroutine add_knots
+
    !> Give a planned committee the ranges of its targets, if they say anything.
    pure subroutine add_ranges(ranges, layout, parameters, status)
       type(target_range), intent(in) :: ranges(:)
@@ -162,6 +183,13 @@ contains
          view%scales%target_centre = from_targets(:view%n_targets)
          view%scales%target_scale = from_targets(view%n_targets + 1:)
       end associate
+      inputs = find_block(layout, input_knots_block, 1)
+      if (inputs%name == input_knots_block) then
+         if (inputs%n_integers /= 1 .or. inputs%n_reals /= 2_ip*n_knots*view%n_features) return
+         if (layout(inputs%first_integer) /= n_knots) return
+         view%scales%knots = reshape(parameters(inputs%offset + 1:inputs%offset + inputs%n_reals), &
+            [n_knots, 2, view%n_features])
+      end if
       call read_centre_and_axes(layout, parameters, view%scales%input_centre, view%inputs)
       call read_ranges(layout, parameters, view%n_targets, view%ranges, status)
       if (status /= status_ok) return

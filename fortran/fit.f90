@@ -2,14 +2,16 @@
 !> trained none of them.
 module fmdn_fit
    use, intrinsic :: ieee_arithmetic, only: ieee_is_finite
+   use fmdn_bending, only: fit_knots, n_knots
    use fmdn_committee, only: committee_view, select_members, view_committee
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_kinds, only: ip, max_threads, tile_size, wp
-   use fmdn_layout, only: block_view, find_block, input_scale_block, member_weights_block, &
-      target_scale_block
+   use fmdn_layout, only: block_view, find_block, input_knots_block, input_scale_block, &
+      member_weights_block, target_scale_block
    use fmdn_loss, only: example_losses, is_raised, loss_cap, new_tile_work, tile_work
    use fmdn_rows, only: data_set, fetch_tile, fit_scales, new_view, rows_to_train, rows_to_weigh, &
       scale_type, tile_rows, tiled_rows
+   use fmdn_scaling, only: farthest
    use fmdn_splits, only: fold_of, max_folds, role_monitor, role_training, split_rows
    use fmdn_stacking, only: stack
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_no_member, &
@@ -122,6 +124,11 @@ contains
       associate (first => view%n_features - view%inputs%n_groups + 1) ! indicators stay 0 or 1
          scales%input_centre(first:) = 0
          scales%input_scale(first:) = 1
+         at = find_block(layout, input_knots_block, 1)
+         if (at%name == input_knots_block) then
+            call fit_input_knots(rows, scales, first, &
+               parameters(at%offset + 1:at%offset + at%n_reals))
+         end if
       end associate
       where (view%ranges%kind == periodic) ! wherever the rows lie: a rotation changes nothing
          scales%target_centre = 0.5_wp*(view%ranges%low + view%ranges%high)
@@ -134,6 +141,25 @@ contains
       at = find_block(layout, member_weights_block, 1)
       parameters(at%offset + 1:at%offset + at%n_reals) = 1/real(at%n_reals, wp)
    end subroutine fit_committee_scales
+
+   !> Knots of the inputs before `first`, where indicators begin, from rows that train or monitor.
+   subroutine fit_input_knots(rows, scales, first, knots)
+      type(data_set), intent(in) :: rows
+      type(scale_type), intent(in) :: scales
+      integer, intent(in) :: first
+      real(wp), intent(inout) :: knots(n_knots, 2, size(rows%inputs, 1))
+      integer(ip), allocatable :: order(:)
+      integer :: j
+
+      order = rows_to_train(rows%roles)
+      order = pack(order, rows%weights(order) > 0)
+      do j = 1, first - 1
+         associate (centre => scales%input_centre(j), scale => scales%input_scale(j))
+            call fit_knots(max(-farthest, min(farthest, (rows%inputs(j, order) - centre)/scale)), &
+               knots(:, :, j))
+         end associate
+      end do
+   end subroutine fit_input_knots
 
    !> The rows as kernels see them: their targets mapped where ranges say so.
    subroutine map_rows(view, data, mapped, rows, status)

@@ -1,18 +1,42 @@
 !> The boundary for what is done to raw inputs (fmdn_inputs), as fmdn_c is for committees.
 module fmdn_c_inputs
    use, intrinsic :: iso_c_binding, only: c_char, c_double, c_int, c_int64_t
-   use fmdn_committee, only: committee_view, view_committee
+   use fmdn_committee, only: add_knots, committee_view, view_committee
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_inputs, only: prepare_inputs
-   use fmdn_kinds, only: ip, max_threads, tile_size
+   use fmdn_kinds, only: ip, max_threads, tile_size, wp
    use fmdn_layout, only: at_parameters, block_view, check_layout, find_block, header_size, &
       tag_length
    use fmdn_status, only: status_invalid_argument, status_ok
    implicit none (type, external)
    private
-   public :: fmdn_find_block, fmdn_prepare_inputs
+   public :: fmdn_add_knots, fmdn_find_block, fmdn_prepare_inputs
 
 contains
+
+   !> A planned committee whose inputs are bent (fmdn_bending), into arrays that have room for it:
+   !> n_layout + 8 and n_parameters + 64 n_features.
+   subroutine fmdn_add_knots(n_layout, layout, n_parameters, parameters, n_longer, longer, n_more, &
+      more, status) bind(C)
+      integer(c_int64_t), value :: n_layout, n_parameters, n_longer, n_more
+      integer(c_int64_t), intent(in) :: layout(n_layout)
+      real(c_double), intent(in) :: parameters(n_parameters)
+      integer(c_int64_t), intent(inout) :: longer(n_longer)
+      real(c_double), intent(inout) :: more(n_more)
+      integer(c_int), intent(out) :: status
+      integer(ip), allocatable :: new_layout(:)
+      real(wp), allocatable :: new_parameters(:)
+
+      new_layout = layout
+      new_parameters = parameters
+      call add_knots(new_layout, new_parameters, status)
+      if (status /= status_ok) return
+      status = status_invalid_argument
+      if (size(new_layout) /= n_longer .or. size(new_parameters) /= n_more) return
+      status = status_ok
+      longer = new_layout
+      more = new_parameters
+   end subroutine fmdn_add_knots
 
    !> Where the first block of that name lies in a layout: numbers before its first integer,
    !> integers, parameters before its first real, reals; all zero where there is none.

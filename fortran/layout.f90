@@ -27,6 +27,7 @@ module fmdn_layout
    character(len=*), parameter, public :: input_mask_block = "input mask"
    character(len=*), parameter, public :: projection_block = "projection"
    character(len=*), parameter, public :: input_scale_block = "input scale"
+   character(len=*), parameter, public :: input_knots_block = "input knots"
    character(len=*), parameter, public :: target_range_block = "target range"
    character(len=*), parameter, public :: target_scale_block = "target scale"
    character(len=*), parameter, public :: member_weights_block = "member weights"
@@ -34,9 +35,10 @@ module fmdn_layout
    character(len=*), parameter, public :: recalibration_block = "recalibration"
 
    !> Blocks that this version understands; it refuses others that are required.
-   character(len=tag_length), parameter, public :: known_blocks(8) = [character(len=tag_length) :: &
-      input_mask_block, projection_block, input_scale_block, target_range_block, &
-      target_scale_block, member_weights_block, network_block, recalibration_block]
+   character(len=tag_length), parameter, public :: known_blocks(9) = [character(len=tag_length) :: &
+      input_mask_block, projection_block, input_scale_block, input_knots_block, &
+      target_range_block, target_scale_block, member_weights_block, network_block, &
+      recalibration_block]
 
    !> Where one block lies.
    type :: block_view

@@ -3,6 +3,7 @@
 !> nearly always of one kind; the order depends on the data alone.
 module fmdn_rows
    use, intrinsic :: iso_c_binding, only: c_int
+   use fmdn_bending, only: bend
    use fmdn_dispatch, only: aligned_start, kernel_set
    use fmdn_kinds, only: ip, lanes, tile_size, wp
    use fmdn_random, only: fill_normal, for_noise, random_stream, stream_of
@@ -25,9 +26,10 @@ module fmdn_rows
       integer(ip) :: seed = 0
    end type data_set
 
-   !> Standardised value = (value - centre)/scale.
+   !> Standardised value = (value - centre)/scale; inputs may then be bent (fmdn_bending).
    type :: scale_type
       real(wp), allocatable :: input_centre(:), input_scale(:), target_centre(:), target_scale(:)
+      real(wp), allocatable :: knots(:, :, :) !! (n_knots, 2, n_inputs)
    end type scale_type
 
    !> Tiles, kept, or where that takes too much memory, made whenever they are fetched.
@@ -231,6 +233,7 @@ contains
             call standardise(data%inputs, order, scales%input_centre, scales%input_scale, &
                view%inputs)
          end if
+         call bend(scales%knots, size(order), view%inputs)
          call standardise(data%targets, order, scales%target_centre, scales%target_scale, &
             view%targets)
       end associate

@@ -285,12 +285,16 @@ void fmdn_plan_committee(int64_t seed, int n_inputs, int n_targets, int n_member
     int covariance, int linear_path, int64_t n_groups, const int *groups, int n_projected,
     int n_components, int64_t n_layout, int64_t *layout, int64_t *sizes /* [2] */, int *status);
 
-/* Give it the ranges of its targets, in arrays that are longer by one block: n_longer is
-   n_layout + 7 + n_targets, n_more is n_parameters + 2 n_targets. Kinds that are all
-   fmdn_range_free are refused: leave it as it is. */
+/* Give it the ranges of its targets, not all fmdn_range_free, in arrays that are longer:
+   n_longer is n_layout + 7 + n_targets, n_more is n_parameters + 2 n_targets. */
 void fmdn_add_ranges(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
     const double *parameters, int64_t n_targets, const int *kinds, const double *low,
     const double *high, int64_t n_longer, int64_t *longer, int64_t n_more, double *more,
+    int *status);
+
+/* Let it see bent inputs: n_longer is n_layout + 8, n_more is n_parameters + 64 n_features. */
+void fmdn_add_knots(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
+    const double *parameters, int64_t n_longer, int64_t *longer, int64_t n_more, double *more,
     int *status);
 
 /* Train it on rows of inputs [n_rows][n_inputs] and targets [n_rows][n_targets]: one tenth of the
@@ -298,21 +302,18 @@ void fmdn_add_ranges(int64_t n_layout, const int64_t *layout, int64_t n_paramete
    max_iter iterations, and stops after `patience` of them without a better monitor loss (0: never).
    The same seed gives the same bits on any number of threads. Members that fail are left out, so
    that less of the arrays may be used than planned: `sizes` says how much. Inputs that may be
-   missing or that are projected are for training step by step. `interrupt` points to a number that
-   is 0; another thread that raises it ends the training. Members that were finished are then a
-   committee, and the status is fmdn_interrupted. */
+   missing or are projected are for training step by step. Another thread that raises the 0 at
+   `interrupt` ends the training: finished members are the committee; fmdn_interrupted. */
 void fmdn_fit_committee(int64_t n_layout, int64_t *layout, int64_t n_parameters, double *parameters,
     int64_t n_inputs, int64_t n_targets, int64_t n_rows, const double *inputs,
     const double *targets, int64_t seed, int max_iter, int patience, int n_threads,
     int64_t *interrupt, int64_t *sizes /* [2] */, int *status);
 
 /* --- Training step by step ------------------------------------------------------------------- */
-/* What fmdn_fit_committee consists of, for other splits, weights of rows [n_rows], noise that is
-   drawn afresh for every member with standard deviations noise_sd [n_inputs], members trained in
-   different processes, and progress. */
+/* What fmdn_fit_committee consists of, for other splits, weights of rows [n_rows], noise drawn for
+   every member (sd noise_sd [n_inputs]), members in different processes, and progress. */
 
-/* Draw the roles of rows; rows of one group, numbered from 1 to n_groups, share theirs. Without
-   weighting rows, or without folds (0), the rest trains. */
+/* Roles of rows, by groups 1 to n_groups. Without weighting (0), or folds (0), the rest trains. */
 void fmdn_split_rows(int64_t n_rows, const int64_t *groups, int64_t n_groups, int64_t seed,
     int with_weighting, int with_folds, int *roles, int *status);
 

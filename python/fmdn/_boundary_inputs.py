@@ -17,6 +17,15 @@ def find_block(layout: Array, name: str) -> tuple[slice, slice]:
     return slice(first, first + n_integers), slice(offset, offset + n_reals)
 
 
+def add_knots(layout: Array, parameters: Array) -> tuple[Array, Array]:
+    """Give a planned committee inputs that are bent."""
+    n_features = describe(layout, parameters).n_features
+    longer = np.zeros(len(layout) + 8, dtype=np.int64)
+    more = np.zeros(len(parameters) + 64 * n_features)
+    check_status(_core.fmdn_add_knots(layout, parameters, longer, more))
+    return longer, more
+
+
 def missing_groups(layout: Array, n_inputs: int) -> Array:
     """Give the group of each input that may be missing, from 1; 0 for the others."""
     integers, _ = find_block(layout, "input mask")

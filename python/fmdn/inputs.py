@@ -207,6 +207,8 @@ class Inputs:
         layout, parameters = _boundary_targets.add_ranges(
             layout, parameters, settings["ranges"]
         )
+        if settings["bent"]:
+            layout, parameters = _boundary_inputs.add_knots(layout, parameters)
         if self.projection is not None:
             _boundary_inputs.write_projection(
                 layout, parameters, self.projection.centre, axes

@@ -29,15 +29,21 @@ PLAIN = {
 # and last, no more than the prior.
 WIDTH = (15, 40)
 KINDS = (
-    {"hidden": [WIDTH] * 3, "kernels": (1, 4), "linear_path": False, "decay": 5.0},
-    {"hidden": [WIDTH] * 2, "kernels": (1, 2), "linear_path": True, "decay": 3000.0},
+    {
+        "hidden": [WIDTH] * 3,
+        "kernels": (1, 4),
+        "linear_path": False,
+        "decay": 5.0,
+        "bent": True,
+    },
+    {"hidden": [WIDTH] * 2, "kernels": (1, 2), "linear_path": True, "decay": 3e4},
     {"hidden": [WIDTH] * 2, "kernels": (16, 16), "linear_path": True, "decay": 5.0},
     {"hidden": [1], "kernels": (8, 8), "linear_path": False, "decay": 1e6},
 )
 NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
 MEMORY = 30
 PATIENCE = 100, 300  # of many and of few rows
-PATIENT_WORK = 300_000  # rows times patience, between these
+PATIENT_WORK = 1_700_000  # rows times patience, between these
 WORK = 20_000_000  # rows times iterations of a member, about
 SHORTEST, LONGEST = 100, 5000  # iterations on all rows
 WARM_ROWS = 10_000  # training on a part of the rows first leaves at least these
@@ -63,6 +69,7 @@ class Recipe:
     hidden: list[tuple[int, int]]  # bounds of each layer
     kernels: tuple[int, int]
     linear_path: bool
+    bent: bool  # inputs towards a normal distribution
     max_iter: int
     run: Run
 
@@ -156,6 +163,7 @@ def _recipe(settings: dict[str, Any], run: Run) -> Recipe:
         [_bounds("hidden", width, 10**6) for width in hidden],
         _bounds("kernels", settings["kernels"], 1000),
         bool(settings["linear_path"]),
+        settings.get("bent", False),
         check_integer("max_iter", settings["max_iter"], 0),
         run._replace(patience=patience),
     )

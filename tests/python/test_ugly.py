@@ -87,6 +87,8 @@ def ugly(seed):
         "seed": seed,
         "n_threads": 1,
     }
+    if maybe("default sizes", 0.1):
+        options |= {"hidden": "auto", "kernels": "auto", "patience": 20}
     return inputs, targets, options | {"sample_weight": weights}, done
 
 
@@ -117,7 +119,7 @@ def is_sound(committee, inputs, targets):
 
 
 def test_no_nan_leaves_the_library(times, seed):
-    for number in range(seed, seed + times(200)):
+    for number in range(seed, seed + times(1000)):
         inputs, targets, options, done = ugly(number)
         try:
             committee = fitted(inputs, targets, **options)
