@@ -254,7 +254,7 @@ pure subroutine standardise_kernel(n, n_columns, values, order, centre, scale, f
    implicit none (type, external)
    integer(c_int), value :: n, n_columns, m
    real(wp), value :: farthest
-   ! allow(C071): (n_columns, ...) as one line; as many rows as the numbers in `order` ask for
+   ! allow(C071): a matrix as one line; as many rows as the numbers in `order` ask for
    real(wp), intent(in) :: values(*), centre(n_columns), scale(n_columns)
    integer(long), intent(in) :: order(n)
    real(wp), intent(inout) :: tile(m, n_columns)
