@@ -110,7 +110,7 @@ def plot_table(posteriors, *, confidence=0.9, truth=None):
         raise ValueError("plot_table needs the posteriors of one observation")
     cells = list(rows.cells())
     known = any(not np.isnan(row.gain) for row in rows)
-    height = 0.52 * (len(rows) + 1) + 0.2 + 0.25 * known
+    height = 0.52 * (len(rows) + 1) + 0.2
     figure, axes = plt.subplots(
         len(rows) + 1,
         2,
@@ -148,9 +148,6 @@ def plot_table(posteriors, *, confidence=0.9, truth=None):
         right.text(0.0, 0.25, row.target, weight="bold")
         for text, place in zip(texts, places, strict=True):
             right.text(place, 0.25, text, ha="right")
-    if known:
-        note = "gain: KL(posterior || prior)"
-        figure.supxlabel(note, x=1, ha="right", color=PRIOR, fontsize="small")
     return figure
 
 
