@@ -161,7 +161,7 @@ def _off_the_ends(mixture, x):
         return x
     low, high = ranges.support
     film = FILM * (high - low)
-    return np.where((x > low) & (x < high), np.clip(x, low + film, high - film), x)
+    return np.where((x < low) | (x > high), x, np.clip(x, low + film, high - film))
 
 
 def height_of(mixture):

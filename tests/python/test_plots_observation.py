@@ -15,7 +15,7 @@ from fmdn import (
 )
 from fmdn.ranges import Ranges
 from fmdn.recalibration import Recalibration
-from fmdn.reference import Reference
+from fmdn.weighted import WeightedModels
 from matplotlib import pyplot as plt
 from ranges import PERIODIC, PROBIT, mixture, range_of
 from scipy import stats
@@ -99,7 +99,7 @@ def test_a_reference_is_drawn_as_a_histogram():
     values = rng.normal(scale=3, size=(20_000, 1))
     weights = mixture.pdf(values[:, 0]) / stats.norm(0, 3).pdf(values[:, 0])
     weights /= weights.sum()
-    reference = Reference(values, weights, 1 / (weights**2).sum(), ("free",))
+    reference = WeightedModels(values, weights, 1 / (weights**2).sum(), ("free",))
     figure = reference.plot({"free": mixture, "other": mixture})
     (ax,) = figure.axes
     (steps,) = (one for one in ax.patches if one.get_label() == "reference")
