@@ -116,7 +116,7 @@ def plot_posteriors(
     units : mapping of str to str, optional
         Where they are not those of the prior.
     members : bool
-    reference : Reference, optional
+    reference : WeightedModels, optional
         Of another solver: see `fmdn.reference`.
 
     Returns
