@@ -13,8 +13,11 @@ Data are 20 periods of toroidal modes from table 5 of Dziewonski & Anderson (198
     python 05_free_oscillations.py [--quick] [--figure PATH]
 """
 
-import argparse
 import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # on matrices as small as these threads cost
+
+import argparse
 import sys
 from pathlib import Path
 

@@ -61,9 +61,10 @@ def test_prem_gives_the_observed_periods():
     table = np.array([line.split(",") for line in lines], dtype=float)
     modes = table[:, :2].astype(int)
     earth = prem_earth()
-    np.testing.assert_allclose(
-        toroidal_periods(earth, modes)[0], table[:, 2], rtol=1.5e-3
-    )
+    periods = toroidal_periods(earth, modes)[0]
+    np.testing.assert_allclose(periods, table[:, 2], rtol=1.5e-3)
+    rms = np.sqrt(np.mean((periods / table[:, 2] - 1) ** 2))
+    assert 0.0007 < rms < 0.0008  # the model error of the example is taken from it
     # without attenuation the Earth would be too stiff by far
     earth.quality[:] = 1e12
     short = toroidal_periods(earth, modes)[0] / table[:, 2] - 1
