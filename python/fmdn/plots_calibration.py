@@ -15,6 +15,7 @@ DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1, 1, 1)), (0, (8, 2, 1, 2, 1
 DASHES += ((0, (2, 1)),)  # one more than colours: thirty that differ
 COLOURS = (POSTERIOR, "#c2571a", "#2a8a5f", "#7a4fa3", "0.3")
 BAND = "0.85"
+MOST_RANKS = 8  # of many targets those that fit worst
 
 
 def plot_calibration(check, *, figure=None):
@@ -143,12 +144,13 @@ def plot_pit(check, *, ax=None):
     """
     ax = ax or _new_axes()
     ranks = {k: u for k, u in check.uniform.items() if k not in ("HPD", "TARP")}
-    n, bins = len(check), uniformity.N_BINS
+    n, bins, p = len(check), uniformity.N_BINS, check.p_values
+    worst = sorted(ranks, key=p.get)[:MOST_RANKS]
+    ranks = {name: u for name, u in ranks.items() if name in worst}
     edges = np.linspace(0, 1, bins + 1)
     low, high = uniformity.histogram_band(n, check.level)
     ax.axhspan(low * bins / n, high * bins / n, color=BAND, lw=0)
     ax.axhline(1, color="0.4", lw=0.8)
-    p = check.p_values
     top = high * bins / n
     for i, (name, u) in enumerate(ranks.items()):
         density = uniformity.histogram(u) * bins / n
@@ -164,12 +166,11 @@ def plot_pit(check, *, ax=None):
             label=f"{text}, {say_p(p[name])}",
         )
     ax.set_xlim(0, 1)
-    columns = 1 if len(ranks) < 4 else 2
-    ax.set_ylim(0, top * (1.15 + 0.12 * -(-len(ranks) // columns)))
+    ax.set_ylim(0, top / (0.93 - 0.06 * len(ranks)))  # the legend is above
     ax.set_xlabel("cdf at the truth (PIT)" if len(ranks) == 1 else "PIT, or rank")
     ax.set_ylabel("density")
-    size = "small" if columns == 1 else "x-small"
-    ax.legend(frameon=False, fontsize=size, loc="upper center", ncols=columns)
+    size = "small" if len(ranks) < 4 else "x-small"
+    ax.legend(frameon=False, fontsize=size, loc="upper center", labelspacing=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
 

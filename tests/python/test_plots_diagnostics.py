@@ -88,6 +88,27 @@ def test_sheet_of_a_joint_posterior(joint_check):
     legible(figure)
 
 
+def test_sheet_of_many_targets():
+    """The histograms that fit worst, and a legend that hides none of them."""
+    rng = np.random.default_rng(0)
+    n, c = 100, 4
+    names = ["magnitude", "strike", "dip", "half_duration"]
+    truths = rng.normal(size=(n, c))
+    factors = np.broadcast_to(np.eye(c), (n, 1, c, c))
+    options = {"single": False, "one_target_axis": False, "target_names": names}
+    check = calibration(
+        Mixture(np.ones((n, 1)), np.zeros((n, 1, c)), factors, **options), truths
+    )
+    figure = check.plot()
+    figure.canvas.draw()
+    left = figure.axes[0]
+    legend = left.get_legend()
+    assert len(legend.get_texts()) == 8
+    lowest = legend.get_window_extent().transformed(left.transData.inverted()).y0
+    assert lowest > max(one.get_data().values.max() for one in left.patches[1:])
+    legible(figure)
+
+
 def test_a_line_of_panels_for_each(check):
     figure = plot_calibrations(check.by("depth", 2))
     assert len(figure.axes) == 6

@@ -142,6 +142,27 @@ def test_predictive_check(truth, seed):
     assert one_by_one.data.shape == (50, 3)
 
 
+def test_predictive_p_values_are_rarely_small_and_notice_a_wrong_model(seed, times):
+    """They lean to the middle (Meng 1994): at most twice as many below any level."""
+    known = np.array([0.0, 1]), np.diag([1.0, 4])
+    below, noticed, n = 0, 0, times(300)
+    for k in range(n):
+        rng = np.random.default_rng([seed, k])
+        model = rng.multivariate_normal(*known)
+        observed = FORWARD @ model + NOISE * rng.standard_normal(3)
+        for wrong in (False, True):
+            data = observed + wrong * np.array([0, 0, 10]) * NOISE
+            mean, cov = exact.linear_gaussian(*known, FORWARD, NOISE, data[None])
+            draws = rng.multivariate_normal(mean[0], cov, 200)
+            check = predictive_check(
+                draws, forward, NOISE, data, vectorised=True, seed=k
+            )
+            below += not wrong and check.p_value <= 0.01
+            noticed += wrong and check.p_value <= 0.01
+    assert below <= stats.binom.ppf(0.999, n, 0.02)
+    assert noticed == n
+
+
 def test_refusals():
     samples = Samples(np.zeros((5, 1)), np.full((5, 2), 1e200))
     with pytest.raises(ValueError, match="no model has any likelihood"):
