@@ -213,7 +213,7 @@ def test_kernels_on_integers_keep_a_width(times, seed):
         rng = np.random.default_rng(number)
         inputs = rng.normal(size=(500, 2))
         targets = np.round(2 * inputs[:, 0])
-        committee = fitted(inputs, targets, n_members=3, seed=number)
+        committee = fitted(inputs, targets, n_members=3, max_iter=300, seed=number)
         widths = np.sqrt(committee.posterior(inputs).covariances)
         # the scale is that of nine rows of ten
         assert widths.min() > 0.9e-4 * targets.std()
