@@ -31,11 +31,12 @@ def draw(path, posteriors, updates, gains, truth):
     for name, style, marker in zip(TARGETS, styles, "os^vD*x", strict=True):
         line = [gain[name] for gain in gains.values()]
         right.plot(list(gains), line, ls=style, marker=marker, label=name)
-    right.set(xlabel="length of the data window (s)", ylim=(0, None))
+    right.set_xlabel("length of the data window (s)")
+    right.set_ylim(0, 1.35 * max(max(gain.values()) for gain in gains.values()))
     right.set_ylabel("mean information gain (nat)")
     right.set_title("events that nothing was trained on", fontsize="medium")
     right.spines[["top", "right"]].set_visible(False)
-    right.legend(frameon=False, ncols=2)
+    right.legend(frameon=False, ncols=4, loc="upper center")
     axes = bottom.subplots(2, 4).ravel()
     for ax, name in zip(axes, TARGETS, strict=False):
         plot_posterior(posteriors[name], PRIOR[name], truth=truth.get(name), ax=ax)
