@@ -184,8 +184,8 @@ def main():
     if shutil.which("gfortran") is None:
         print("skipped: this example compiles wave3d.f90, and there is no gfortran")
         return 0
-    spacing, n, n_test = 1000, 30_000, 2000
-    settings = {"n_members": 2, "hidden": [60, 60], "kernels": 8, "max_iter": 500}
+    spacing, n, n_test = 1000, 20_000, 1000
+    settings = {"n_members": 2, "hidden": [50, 50], "kernels": 6, "max_iter": 300}
     if options.quick:
         spacing, n, n_test = 2000, 3000, 300
         settings = {"n_members": 2, "hidden": 30, "kernels": 4, "max_iter": 80}
