@@ -20,7 +20,8 @@ AZIMUTH = 320.0  # of the faults of the region, degrees: "along" and "across"
 
 def read_stations(path=TABLE, within=300.0):
     """Give east and north in km, displacements and their scatter in m, (2 n,) each."""
-    lines = [line for line in open(path) if not line.startswith("#")]
+    lines = Path(path).read_text().splitlines()
+    lines = [line for line in lines if not line.startswith("#")]
     table = np.genfromtxt(lines, delimiter=",", names=True, dtype=None, encoding="utf8")
     table = table[table["epicentral_dist_km"] <= within]
     lon, lat = np.radians(table["lon_deg"]), np.radians(table["lat_deg"])

@@ -7,9 +7,11 @@ import numpy as np
 from earth_models import EARTH_RADIUS, V_SH, V_SV, ak135, prem
 from toroidal import EDGE_660, EDGES, prem_earth, toroidal_periods
 
-_lines = open(Path(__file__).parent / "data" / "toroidal_periods.csv")
+_file = Path(__file__).parent / "data" / "toroidal_periods.csv"
 TABLE = np.genfromtxt(
-    [line for line in _lines if not line.startswith("#")], delimiter=",", names=True
+    [line for line in _file.read_text().splitlines() if not line.startswith("#")],
+    delimiter=",",
+    names=True,
 )
 MODES = np.column_stack([TABLE["overtone"], TABLE["degree"]]).astype(int)
 OBSERVED = TABLE["period_s"]

@@ -57,9 +57,9 @@ def east_north(place):
 
 # --- Stations and picks ---------------------------------------------------------------
 
-_lines = open(Path(__file__).parent / "data" / "spitak_1967_first_minutes.csv")
+_file = Path(__file__).parent / "data" / "spitak_1967_first_minutes.csv"
 TABLE = np.genfromtxt(
-    [line for line in _lines if not line.startswith("#")],
+    [line for line in _file.read_text("utf8").splitlines() if not line.startswith("#")],
     delimiter=",", names=True, dtype=None, encoding="utf8",
 )  # fmt: skip
 # The bulletin does not say where stations are, but where they lie from its epicentre.

@@ -12,7 +12,7 @@ from tau_p import delay_times, first_arrivals, with_source
 
 def read_times(name):
     """Distances in radians and times in seconds."""
-    lines = open(Path(__file__).parent / "data" / name).read().splitlines()
+    lines = (Path(__file__).parent / "data" / name).read_text().splitlines()
     lines = [line for line in lines if not line.startswith("#")]
     table = np.genfromtxt(lines, delimiter=",", names=True, dtype=None, encoding="utf8")
     return np.radians(table["distance_deg"]), table["time_s"]

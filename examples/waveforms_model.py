@@ -25,7 +25,8 @@ P_SPEED = 6.0  # km/s: dates the first arrival, up to an error that is drawn
 
 def read_stations():
     """East and north of the ten stations, km."""
-    lines = [line for line in open(OFFSETS) if not line.startswith("#")]
+    lines = Path(OFFSETS).read_text().splitlines()
+    lines = [line for line in lines if not line.startswith("#")]
     table = np.genfromtxt(lines, delimiter=",", names=True, dtype=None, encoding="utf8")
     rows = [list(table["station"]).index(name) for name in NAMES]
     per_degree = 6371.0 * np.pi / 180

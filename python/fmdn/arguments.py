@@ -79,9 +79,9 @@ def check_weights(sample_weight: Any, n: int) -> np.ndarray:
     """Give the weights of n rows: ones, or what was given if it is of use."""
     if sample_weight is None:
         return np.ones(n)
+    if np.isscalar(sample_weight):
+        sample_weight = np.full(n, sample_weight)
     weights = check_array("sample_weight", sample_weight, (0, 1))
-    if weights.ndim == 0:
-        weights = np.full(n, weights)
     if len(weights) != n:
         raise ValueError(f"sample_weight must have {n} entries, got {len(weights)}")
     if (weights < 0).any():
