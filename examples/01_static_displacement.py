@@ -27,11 +27,11 @@ STATIONS = [[i, i + len(EAST)] for i in range(len(EAST))]  # east and north go t
 BY_DISTANCE = np.argsort(np.hypot(EAST, NORTH))
 # McMC with all stations (docs/el_mayor.md): mean, 5 % and 95 %.
 MCMC = {
-    "magnitude": (7.17, 7.08, 7.26),
-    "strike": (319.6, 316.2, 323.0),
-    "along": (-16.3, -32.9, -2.6),
-    "across": (-4.6, -8.5, -1.6),
-    "rake": (206.4, 197.7, 216.7),
+    "magnitude": (7.17, 7.07, 7.28),
+    "strike": (319.5, 315.5, 323.3),
+    "along": (-17.2, -35.7, -1.4),
+    "across": (-4.5, -9.0, -0.1),
+    "rake": (206.8, 196.8, 221.0),
 }
 
 
