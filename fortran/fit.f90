@@ -12,12 +12,13 @@ module fmdn_fit
    use fmdn_rows, only: data_set, fetch_tile, fit_scales, new_view, rows_to_train, rows_to_weigh, &
       scale_type, tile_rows, tiled_rows
    use fmdn_scaling, only: farthest
-   use fmdn_splits, only: fold_of, max_folds, role_monitor, role_training, split_rows
+   use fmdn_splits, only: fold_of, max_folds, monitors, role_monitor, role_training, &
+      split_rows, trains
    use fmdn_stacking, only: stack
    use fmdn_status, only: status_interrupted, status_invalid_argument, status_no_member, &
       status_not_finite, status_ok, status_out_of_memory, status_too_few_rows, stopped_failed, &
       stopped_interrupted, stopped_not_yet, stopped_out_of_memory
-   use fmdn_targets, only: free, map_targets, periodic
+   use fmdn_targets, only: free, log_slope, map_targets, periodic
    use fmdn_train, only: at_reason, n_history, n_outcome, train_member, training_options
    implicit none (type, external)
    private
@@ -266,18 +267,51 @@ contains
       subroutine train_on(tiles, k, threads)
          type(tiled_rows), intent(in) :: tiles
          integer, intent(in) :: k, threads
+         real(wp) :: offsets(2)
+         integer :: fold
 
+         fold = fold_of(k, maxval(data%roles))
+         associate (of_order => data%roles(order))
+            offsets(1) = loss_offset(view, data, rows, pack(order, trains(of_order, fold)))
+            offsets(2) = loss_offset(view, data, rows, pack(order, monitors(of_order, fold)), &
+               offsets(1))
+         end associate
          associate (member => view%members(k))
-            call train_member(kernels, member, tiles, fold_of(k, maxval(data%roles)), k, options, &
-               sum(log(view%scales%target_scale)), threads, interrupt, history(:, :, k), &
-               outcome(:, k), parameters(member%offset + 1:member%offset + member%n_parameters))
+            call train_member(kernels, member, tiles, fold, k, options, offsets, threads, &
+               interrupt, history(:, :, k), outcome(:, k), &
+               parameters(member%offset + 1:member%offset + member%n_parameters))
          end associate
       end subroutine train_on
    end subroutine train_members
 
+   !> What turns the mean loss of these rows, in standardised units of the kernels' space, into one
+   !> in the targets' units.
+   pure function loss_offset(view, data, mapped, order, of_none) result(offset)
+      type(committee_view), intent(in) :: view
+      type(data_set), intent(in) :: data, mapped !! the rows, and as kernels see them
+      integer(ip), intent(in) :: order(:)
+      real(wp), intent(in), optional :: of_none !! where none of these rows counts
+      real(wp) :: offset, total
+      integer(ip) :: i
+
+      offset = sum(log(view%scales%target_scale))
+      if (.not. any(view%ranges%is_mapped())) return
+      total = sum(data%weights(order))
+      if (.not. total > 0) then
+         if (present(of_none)) offset = of_none
+         return
+      end if
+      do i = 1, size(order, kind=ip)
+         associate (t => order(i))
+            offset = offset - data%weights(t)/total*sum(log_slope(view%ranges, &
+               data%targets(:, t), mapped%targets(:, t)))
+         end associate
+      end do
+   end function loss_offset
+
    !> Weights proportional to exp(-mean loss) on the rows that weigh (Kaeufl et al. 2016, eq. 19,
-   !> 20), or stacked; on the rows that monitor all members where none weigh. `losses` in nats,
-   !> physical units (those of the mapped targets where they are).
+   !> 20), or stacked; on the rows that monitor all members where none weigh. `losses` in nats, in
+   !> the targets' units.
    subroutine weigh_members(data, layout, parameters, n_threads, losses, status, stacked)
       type(data_set), intent(in) :: data
       integer(ip), intent(in) :: layout(:)
@@ -353,7 +387,7 @@ contains
             weights = weights/sum(weights)
          end if
       end associate
-      losses = losses + sum(log(view%scales%target_scale))
+      losses = losses + loss_offset(view, data, rows, order)
    end subroutine weigh_members
 
 end module fmdn_fit

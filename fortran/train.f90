@@ -57,7 +57,7 @@ module fmdn_train
       integer :: last_improved = 0
       integer :: before = 0 !! iterations on fewer rows
       real(wp) :: decay = 0
-      real(wp) :: loss_offset = 0
+      real(wp) :: loss_offsets(2) = 0
       real(wp) :: last_loss = 0 !! of the last evaluation; the same without decay; on monitor rows
       real(wp) :: training_loss = 0
       real(wp) :: monitor_loss = 0
@@ -75,14 +75,15 @@ module fmdn_train
 contains
 
    !> Train member number `index` on the rows of all folds but `fold`, which monitors it.
-   subroutine train_member(kernels, member, tiles, fold, index, options, loss_offset, n_threads, &
+   subroutine train_member(kernels, member, tiles, fold, index, options, loss_offsets, n_threads, &
       interrupt, history, outcome, parameters)
       type(kernel_set), intent(in) :: kernels
       type(member_type), intent(in), target :: member
       type(tiled_rows), intent(in), target :: tiles
       integer, intent(in) :: fold, index, n_threads
       type(training_options), intent(in) :: options
-      real(wp), intent(in) :: loss_offset !! added to the losses of the history: physical units
+      !> Added to the losses of the history, on training and on monitor rows: physical units.
+      real(wp), intent(in) :: loss_offsets(2)
       integer(ip), intent(in), target :: interrupt !! raised by the caller to stop
       real(wp), intent(inout), target :: history(:, 0:) !! (n_history, 0:max_iter)
       integer(ip), intent(inout), target :: outcome(:)
@@ -113,7 +114,7 @@ contains
       problem%outcome => outcome
       problem%fold = fold
       problem%patience = options%patience
-      problem%loss_offset = loss_offset
+      problem%loss_offsets = loss_offsets
       call system_clock(problem%clock_start, ticks)
       rate = real(ticks, wp)
       problem%clock_rate = max(1.0_wp, rate)
@@ -192,8 +193,8 @@ contains
       stop = stopped_interrupted ! the losses are void then
       if (is_raised(self%interrupt)) return
       call system_clock(now)
-      self%history(at_training_loss, line) = self%training_loss + self%loss_offset
-      self%history(at_monitor_loss, line) = self%monitor_loss + self%loss_offset
+      self%history(at_training_loss, line) = self%training_loss + self%loss_offsets(1)
+      self%history(at_monitor_loss, line) = self%monitor_loss + self%loss_offsets(2)
       self%history(at_gradient_norm, line) = maxval(abs(g))
       self%history(at_step, line) = step
       self%history(at_evaluations, line) = n_evaluations

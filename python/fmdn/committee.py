@@ -41,7 +41,8 @@ class Committee(Members, Stored, Estimator):
     kernels : "auto", int or (int, int)
         Gaussian kernels of a member; drawn between two bounds when a tuple.
     covariance : {"full", "diagonal", "isotropic"}
-        Of the kernels; of no effect with one target.
+        Of the kernels; of no effect with one target. With "full", sizes at "auto" and
+        targets that have ends `fit` tries "diagonal" as well (docs/bounds.md).
     linear_path : "auto" or bool
         Whether the inputs also reach the outputs straight, by a linear map, on which
         they count at most ten standard deviations.
@@ -61,8 +62,7 @@ class Committee(Members, Stored, Estimator):
         The committee as the core takes it.
     history_ : list of dict
         For each member why it stopped, its iterations, the best of them, and the losses
-        on the way (nats, in the targets' units, or those of their maps: see
-        `Mixture.space`).
+        on the way (nats, in the targets' units).
     weights_ : ndarray, shape (n_members,)
         Of the members; `weighting_losses_` are the mean losses they come from.
     prior_ : Prior or None

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ._boundary import Rows, Training
 from .checkpoints import read_checkpoint, write_checkpoint
 from .plan import Plan
 from .progress import BAR, label, progress_bar, show
-from .recipe import choose
+from .recipe import choose, pilot_rounds, undecided
 
 # A plan, what has been trained of it, and its checkpoint.
 Fit = tuple[Plan, Training, "str | os.PathLike | None"]
@@ -39,10 +40,9 @@ def train(
     if executor is not None:
         train_together([fit], executor, progress)
         return
-    pilots = _pilots(fit)
-    for pilot in pilots:
-        _train_in_threads(pilot, progress, plan.n_pilots)
-    _train_in_threads(_chosen(fit, pilots), progress, plan.n_members)
+    for some in _rounds(fit):
+        for one, n_members in some:
+            _train_in_threads(one, progress, n_members)
 
 
 def _train_in_threads(fit: Fit, progress: bool, n_members: int) -> None:
@@ -57,38 +57,42 @@ def _train_in_threads(fit: Fit, progress: bool, n_members: int) -> None:
 
 def train_together(fits: list[Fit], executor: Executor, progress: bool) -> None:
     """Train the members of several plans, all of them tasks of an executor at once."""
-    pilots = [_pilots(fit) for fit in fits]
-    every = [pilot for some in pilots for pilot in some]
-    if every:
-        _run_together(every, executor, progress, [one[0].n_pilots for one in every])
-        fits = [_chosen(fit, some) for fit, some in zip(fits, pilots, strict=True)]
-    _run_together(fits, executor, progress, [fit[0].n_members for fit in fits])
-
-
-def _run_together(
-    fits: list[Fit], executor: Executor, progress: bool, n_members: list[int]
-) -> None:
-    with ExitStack() as watched:
-        jobs = [
-            (*fit[:2], *watched.enter_context(_watched(*fit, progress, n)))
-            for fit, n in zip(fits, n_members, strict=True)
-        ]
-        _train_by_executor(jobs, executor)
+    for some in zip_longest(*map(_rounds, fits), fillvalue=()):
+        with ExitStack() as watched:
+            jobs = [
+                (*fit[:2], *watched.enter_context(_watched(*fit, progress, n_members)))
+                for fit, n_members in chain.from_iterable(some)
+            ]
+            _train_by_executor(jobs, executor)
 
 
 # --- Kinds of network ---------------------------------------------------------------
 
 
-def _pilots(fit: Fit) -> list[Fit]:
+def _rounds(fit: Fit) -> Iterator[list[tuple[Fit, int]]]:
+    """Yield what to train next, and up to which member: pilots, then the best kind."""
+    pilots, n_members = _pilots(fit), fit[0].n_members
+    for n_pilots in pilot_rounds(fit[0].n_pilots) if pilots else []:
+        yield [(one, n_pilots) for one in pilots.values()]
+        n_monitored = next(iter(pilots.values()))[0].n_monitored()
+        losses = {kind: _losses(one) for kind, one in pilots.items()}
+        pilots = {kind: pilots[kind] for kind in undecided(losses, n_monitored)}
+        if len(pilots) == 1:
+            break
+    if pilots:
+        number = choose({kind: losses[kind] for kind in pilots}, n_monitored)
+        fit = _become(fit, number, pilots[number])
+    yield [(fit, n_members)]
+
+
+def _pilots(fit: Fit) -> dict[int, Fit]:
     """Give the pilots of each kind to be tried, with a checkpoint of their own.
 
     Those that see all rows are the first members of their kind.
     """
     plan, training, checkpoint = fit
-    if len(plan.networks) < 2:
-        return []
-    fits = []
-    for number in range(len(plan.networks)):
+    fits: dict[int, Fit] = {}
+    for number in plan.networks if len(plan.networks) > 1 else ():
         kind, path = plan.of_pilots(number), checkpoint
         if checkpoint is not None and (number > 0 or plan.step > 1):
             path = Path(checkpoint)
@@ -97,17 +101,14 @@ def _pilots(fit: Fit) -> list[Fit]:
         if number > 0 or plan.step > 1:
             own = Training.of(kind.n_members, kind.max_iter)
             own.interrupt = training.interrupt
-        fits.append((kind, own, path))
+        fits[number] = kind, own, path
     return fits
 
 
-def _chosen(fit: Fit, pilots: list[Fit]) -> Fit:
-    """Let plan and training become those of the best kind."""
+def _become(fit: Fit, number: int, pilots: Fit) -> Fit:
+    """Let plan and training become those of the kind that was chosen."""
     plan, training, checkpoint = fit
-    if not pilots:
-        return fit
-    number = choose([_losses(pilot) for pilot in pilots], pilots[0][0].n_monitored())
-    kind, trained, path = pilots[number]
+    kind, trained, path = pilots
     if plan.step > 1:
         kind = plan.of_kind(number)
         trained = Training.of(kind.n_members, kind.max_iter)
@@ -119,7 +120,7 @@ def _chosen(fit: Fit, pilots: list[Fit]) -> Fit:
 
 
 def _losses(pilots: Fit) -> np.ndarray:
-    """Give the pilots' best monitor losses; NaN of those that failed."""
+    """Give the pilots' best monitor losses; NaN of those not trained, or failed."""
     plan, training, _ = pilots
     each = np.arange(plan.n_pilots)
     losses = training.history[each, training.outcome[each, 2], 1]

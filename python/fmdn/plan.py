@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from .preparation import Preparation
 from .priors import Prior
 from .ranges import Ranges, check_inside
 from .recipe import (
+    CUT_OFF,
     ENOUGH_TO_STACK,
     ENOUGH_TO_WEIGH,
     Recipe,
@@ -41,6 +42,10 @@ from .recipe import (
 )
 from .stored_prior import prior_of_targets
 
+OTHER_ARGUMENTS = (
+    "inputs, targets or other arguments are not those that the committee was trained "
+    "with"
+)
 MOST_BESIDE = 2**25  # numbers of a member's rows that others are trained beside
 
 
@@ -72,7 +77,7 @@ class Plan:
     target_names: list[str]
     one_target_axis: bool
     features: np.ndarray | None  # names of a data frame's columns
-    networks: list[Network]  # of each kind that is to be tried
+    networks: dict[int, Network]  # of each kind that is to be tried
     n_pilots: int  # members to train before a kind is chosen
     step: int  # they are trained on one row in so many
     prior: Prior | None  # of the targets, as it is kept
@@ -107,10 +112,9 @@ class Plan:
         if target_names is None:
             target_names = prior_names or frame_names
         target_names = check_names("target", target_names, n_targets)
-        ranges = Ranges.free(n_targets)
-        if priors:
-            ranges = Ranges.of_priors(priors, settings["covariance"])
-            targets = check_inside("", targets, ranges, target_names, priors)
+        ranges = _ranges_of(priors, n_targets, committee.covariance)
+        cut_off = _ranges_of(priors, n_targets, "diagonal")
+        targets = check_inside("", targets, ranges, target_names, priors)
 
         weights = check_weights(sample_weight, n)
         reweighted = np.ptp(weights) > 0
@@ -127,13 +131,18 @@ class Plan:
             with_weighting=weighting is None and monitor is None and enough,
             with_folds=monitor is None,
         )
-        kinds = recipes(committee, len(sample))
-        enough = max(kind.kernels[1] for kind in kinds)
+        can_be_cut = not ranges.same_as(cut_off)
+        kinds = recipes(committee, len(sample), can_be_cut)
+        enough = max(kind.kernels[1] for kind in kinds.values())
         most = distinct_targets(targets, roles, settings["n_members"], enough)
-        for i, kind in enumerate(kinds):
+        for number, kind in kinds.items():
             capped = cap_kernels(kind.kernels, most, committee.kernels)
-            kinds[i] = replace(kind, kernels=capped)
-        settings |= vars(kinds[0]) | {"others": [vars(kind) for kind in kinds[1:]]}
+            kinds[number] = replace(kind, kernels=capped)
+        first, *others = (
+            vars(kind) | {"ranges": cut_off if number == CUT_OFF else ranges}
+            for number, kind in kinds.items()
+        )
+        settings |= first | {"others": others}
         for name, given, role in (
             ("monitor ", monitor, _boundary.MONITOR),
             ("weighting ", weighting, _boundary.NO_FOLD),
@@ -166,11 +175,10 @@ class Plan:
             weights[train] if reweighted else None,
         )
         levels = ["log noise level"] * (inputs.n_inputs - inputs.n_channels)
-        settings["ranges"] = ranges
         planned = inputs.plan(sample, targets, weights, roles, settings)
         step = pilot_step(len(sample))
         laid_out = [(planned.layout, planned.parameters), *planned.others]
-        of_pilots = recipes(committee, -(-len(sample) // step))
+        of_pilots = recipes(committee, -(-len(sample) // step), can_be_cut)
         return cls(
             planned.layout,
             planned.parameters,
@@ -192,12 +200,10 @@ class Plan:
             target_names,
             one_target_axis,
             None if features is None else np.array(features + levels, dtype=object),
-            [
-                Network(*numbers, kind, pilots)
-                for numbers, kind, pilots in zip(
-                    laid_out, kinds, of_pilots, strict=True
-                )
-            ],
+            {
+                number: Network(*one, kinds[number], of_pilots[number])
+                for number, one in zip(kinds, laid_out, strict=True)
+            },
             n_pilots(settings["n_members"], len(sample)),
             step,
             kept,
@@ -205,9 +211,11 @@ class Plan:
 
     def of_kind(self, number: int) -> Plan:
         """Give the plan with one of the kinds of network that are to be tried."""
+        if number not in self.networks:
+            raise ValueError(OTHER_ARGUMENTS)
         layout, parameters, recipe, _ = self.networks[number]
         max_iter, run = recipe.max_iter, recipe.run
-        changes = {"networks": [], "kind": number, "max_iter": max_iter, "run": run}
+        changes = {"networks": {}, "kind": number, "max_iter": max_iter, "run": run}
         return replace(self, layout=layout, parameters=parameters, **changes)
 
     def of_pilots(self, number: int) -> Plan:
@@ -239,10 +247,7 @@ class Plan:
             for name in ("kernels", "layers", "hidden", "n_parameters", "covariance")
         )
         if not same or not np.array_equal(parameters[:theirs], self.parameters[:ahead]):
-            raise ValueError(
-                "inputs, targets or other arguments are not those that the committee "
-                "was trained with"
-            )
+            raise ValueError(OTHER_ARGUMENTS)
         for k in range(old.n_members):
             first, mine = old.offset[k], new.offset[k]
             n = old.n_parameters[k]
@@ -323,3 +328,9 @@ class Plan:
         digest.update(repr((rows.seed, self.max_iter, *self.run)).encode())
         self.mark = digest.hexdigest()
         return self.mark
+
+
+def _ranges_of(priors: Sequence, n_targets: int, covariance: str) -> Ranges:
+    if not priors:
+        return Ranges.free(n_targets)
+    return Ranges.of_priors(priors, covariance)

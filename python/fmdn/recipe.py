@@ -26,7 +26,8 @@ PLAIN = {
 }
 
 # Simple and curved, as most tables are; nearly linear; posteriors of intricate shape;
-# and last, no more than the prior.
+# nearly linear, with kernels that are cut off where targets end (docs/bounds.md: only
+# those without correlations can be); and last, no more than the prior.
 WIDTH = (15, 40)
 KINDS = (
     {
@@ -38,8 +39,16 @@ KINDS = (
     },
     {"hidden": [WIDTH] * 2, "kernels": (1, 2), "linear_path": True, "decay": 3e4},
     {"hidden": [WIDTH] * 2, "kernels": (16, 16), "linear_path": True, "decay": 5.0},
+    {
+        "hidden": [WIDTH] * 2,
+        "kernels": (1, 2),
+        "linear_path": True,
+        "decay": 3e4,
+        "covariance": "diagonal",
+    },
     {"hidden": [1], "kernels": (8, 8), "linear_path": False, "decay": 1e6},
 )
+CUT_OFF = 3  # the kind of kernels that are cut off
 NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
 MEMORY = 30
 PATIENCE = 100, 300  # of many and of few rows
@@ -48,6 +57,8 @@ WORK = 20_000_000  # rows times iterations of a member, about
 SHORTEST, LONGEST = 100, 5000  # iterations on all rows
 WARM_ROWS = 10_000  # training on a part of the rows first leaves at least these
 PILOT_ROWS = 20_000  # rows times pilots of a kind
+FIRST_PILOTS = 3  # after these, kinds that are clearly worse get no more
+CLEARLY = 3  # standard errors
 MANY_ROWS = 40_000  # from twice as many on pilots see a part of them
 ENOUGH_TO_WEIGH = 5000  # groups of rows, of which a tenth can be spared
 ENOUGH_TO_STACK = 500  # rows of a weighting set
@@ -68,6 +79,7 @@ class Recipe:
 
     hidden: list[tuple[int, int]]  # bounds of each layer
     kernels: tuple[int, int]
+    covariance: str
     linear_path: bool
     bent: bool  # inputs towards a normal distribution
     max_iter: int
@@ -86,7 +98,6 @@ def common_settings(committee: Any) -> dict[str, Any]:
     recipes(committee, 1)  # what is wrong shows first
     return {
         "n_members": check_integer("n_members", committee.n_members, 1, 10_000),
-        "covariance": committee.covariance,
         # An integer; what scikit-learn calls a random state is not one.
         "seed": check_integer("seed", committee.seed, 0, 2**63 - 1),
         "n_threads": count_threads(committee.n_threads),
@@ -98,12 +109,16 @@ def is_automatic(committee: Any) -> bool:
     return _is_auto(committee.hidden) and _is_auto(committee.kernels)
 
 
-def recipes(committee: Any, n_rows: int) -> list[Recipe]:
-    """Give the kinds of network to try on so many rows: one where a size is given."""
+def recipes(committee: Any, n_rows: int, cut_off: bool = False) -> dict[int, Recipe]:
+    """Give the kinds of network to try on so many rows: one where a size is given.
+
+    `cut_off`: whether only kernels without correlations can be cut off.
+    """
     given = {name: getattr(committee, name) for name in PLAIN}
     given = {name: value for name, value in given.items() if not _is_auto(value)}
+    common = {"covariance": committee.covariance}
     if not is_automatic(committee):
-        return [_recipe(PLAIN | given, Run(0))]
+        return {0: _recipe(common | PLAIN | given, Run(0))}
     stride = 1
     while n_rows >= 4 * stride * WARM_ROWS:
         stride *= 4
@@ -112,18 +127,22 @@ def recipes(committee: Any, n_rows: int) -> list[Recipe]:
     # every factor of four.
     length = last * 2 ** (stride.bit_length() // 2)
     patience = min(max(PATIENT_WORK // n_rows, PATIENCE[0]), PATIENCE[1])
-    return [
-        _recipe(
-            {"max_iter": length, "patience": patience} | kind | given,
-            Run(0, kind["decay"], MEMORY, stride),
-        )
-        for kind in KINDS
-    ]
+    common |= {"max_iter": length, "patience": patience}
+    return {
+        number: _recipe(common | kind | given, Run(0, kind["decay"], MEMORY, stride))
+        for number, kind in enumerate(KINDS)
+        if cut_off or number != CUT_OFF
+    }
 
 
 def n_pilots(n_members: int, n_rows: int) -> int:
-    """Give the members of each kind that are trained before one is chosen."""
+    """Give the members of each kind that are trained before one is chosen, at most."""
     return min(n_members, max(1, PILOT_ROWS // n_rows))
+
+
+def pilot_rounds(n: int) -> list[int]:
+    """Give how many of n pilots are trained when kinds are dropped."""
+    return [min(n, FIRST_PILOTS), n] if n > FIRST_PILOTS else [n]
 
 
 def pilot_step(n_rows: int) -> int:
@@ -131,21 +150,50 @@ def pilot_step(n_rows: int) -> int:
     return max(1, n_rows // MANY_ROWS)
 
 
-def choose(losses: list[np.ndarray], n_monitored: float) -> int:
-    """Give the number of the kind to go on with, from its pilots' monitor losses.
+def undecided(losses: dict[int, np.ndarray], n_monitored: float) -> list[int]:
+    """Give the kinds that are not clearly worse than the best of them.
+
+    From their pilots' monitor losses: worse by several standard errors of the
+    difference, which is no surer than that of as many rows if they differ by a nat.
+    """
+    best, kept = _best(losses), []
+    for kind in losses:
+        gap, error, n = _difference(losses[kind], losses[best])
+        error = max(error, 1 / np.sqrt(max(1, n * n_monitored)))
+        if n < 2 or gap <= CLEARLY * error:
+            kept.append(kind)
+    return kept
+
+
+def choose(losses: dict[int, np.ndarray], n_monitored: float) -> int:
+    """Give the kind to go on with, from the monitor losses of pilots.
 
     The one with the lowest mean, if it is better than knowing nothing: by more than its
     standard error, and by more than the loss falls on `n_monitored` rows only because
     training stops where it is lowest there, of the order of a nat for all of them.
     """
-    means = [np.nanmean(one) if np.isfinite(one).any() else np.inf for one in losses]
-    best = int(np.argmin(means))
-    gains = losses[NOTHING] - losses[best]
-    gains = gains[np.isfinite(gains)]
-    if best == NOTHING or not gains.size:
+    best = _best(losses)
+    if best == NOTHING or NOTHING not in losses:
         return best
-    error = gains.std(ddof=1) / np.sqrt(gains.size) if gains.size > 1 else 0.0
-    return best if gains.mean() > error + 1 / max(1, n_monitored) else NOTHING
+    gain, error, n = _difference(losses[NOTHING], losses[best])
+    return best if not n or gain > error + 1 / max(1, n_monitored) else NOTHING
+
+
+def _best(losses: dict[int, np.ndarray]) -> int:
+    means = {
+        kind: np.nanmean(one) if np.isfinite(one).any() else np.inf
+        for kind, one in losses.items()
+    }
+    return min(means, key=means.get)
+
+
+def _difference(one: np.ndarray, other: np.ndarray) -> tuple[float, float, int]:
+    """Mean difference of pilots, its standard error (0 of one), and their number."""
+    gaps = one - other
+    gaps = gaps[np.isfinite(gaps)]
+    n = gaps.size
+    error = gaps.std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+    return (gaps.mean() if n else 0.0), error, n
 
 
 def _is_auto(value: Any) -> bool:
@@ -162,6 +210,7 @@ def _recipe(settings: dict[str, Any], run: Run) -> Recipe:
     return Recipe(
         [_bounds("hidden", width, 10**6) for width in hidden],
         _bounds("kernels", settings["kernels"], 1000),
+        settings["covariance"],
         bool(settings["linear_path"]),
         settings.get("bent", False),
         check_integer("max_iter", settings["max_iter"], 0),

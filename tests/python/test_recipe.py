@@ -8,7 +8,7 @@ from fmdn import Committee, CorrelatedNoise, recipe
 from fmdn import _boundary as boundary
 from fmdn.fitting import Plan
 from fmdn.inputs import Treatment
-from fmdn.recipe import KINDS, NOTHING, choose
+from fmdn.recipe import KINDS, NOTHING, choose, undecided
 from scipy import optimize
 from scipy.special import logsumexp
 
@@ -55,8 +55,8 @@ def test_the_kind_with_the_lowest_monitor_loss_is_kept():
     committee = Committee(**AUTO).fit(inputs, targets)
     monitored = np.mean([one["best_monitor_loss"] for one in committee.history_])
     whole = Plan.of(Committee(**AUTO), inputs, targets, treatment=Treatment())
-    losses = []
-    for number in range(len(KINDS)):
+    losses = {}
+    for number in whole.networks:
         plan = whole.of_kind(number)
         assert not (plan.rows.roles == boundary.NO_FOLD).any()  # few rows: all train
         training = boundary.Training.of(plan.n_members, plan.max_iter)
@@ -64,28 +64,49 @@ def test_the_kind_with_the_lowest_monitor_loss_is_kept():
             plan.layout, plan.parameters, plan.rows, 0, 3, plan.run, 1, training, int
         )
         best = training.outcome[:, 2]
-        losses.append(training.history[np.arange(3), best, 1].mean())
-    assert monitored == min(losses)
-    assert committee.kind_ == np.argmin(losses)
+        losses[number] = training.history[np.arange(3), best, 1].mean()
+    assert monitored == losses[committee.kind_] == min(losses.values())
     sizes = boundary.describe(committee.layout_, committee.parameters_)
     assert (sizes.layers == len(KINDS[committee.kind_]["hidden"])).all()
+
+
+def kinds(*losses):
+    """Monitor losses of the first three kinds and of the one that knows nothing."""
+    return dict(zip([0, 1, 2, NOTHING], map(np.array, losses), strict=True))
 
 
 def test_a_kind_must_be_clearly_better_than_knowing_nothing():
     nothing = np.array([1.0, 1.1, 1.2, 1.3])
     worse = nothing + 0.5
     better = nothing - 0.1  # on every fold alike
-    assert choose([worse, better, worse, nothing], n_monitored=11) == 1
+    assert choose(kinds(worse, better, worse, nothing), n_monitored=11) == 1
     # what stopping at the best of many losses gives on nine rows
-    assert choose([worse, better, worse, nothing], n_monitored=9) == NOTHING
+    assert choose(kinds(worse, better, worse, nothing), n_monitored=9) == NOTHING
     # a mean that is smaller than its own error
     unsure = nothing - [0.5, -0.4, 0.5, -0.4]
-    assert choose([worse, unsure, worse, nothing], n_monitored=1000) == NOTHING
-    assert choose([worse, worse, worse, nothing], n_monitored=1000) == NOTHING
+    assert choose(kinds(worse, unsure, worse, nothing), n_monitored=1000) == NOTHING
+    assert choose(kinds(worse, worse, worse, nothing), n_monitored=1000) == NOTHING
     failed = np.full(4, np.nan)
-    assert choose([failed, better, worse, nothing], n_monitored=1000) == 1
-    assert choose([worse, better, worse, failed], n_monitored=1000) == 1
-    assert choose([worse, [np.nan, *better[1:]], worse, nothing], 1000) == 1
+    assert choose(kinds(failed, better, worse, nothing), n_monitored=1000) == 1
+    assert choose(kinds(worse, better, worse, failed), n_monitored=1000) == 1
+    assert choose(kinds(worse, [np.nan, *better[1:]], worse, nothing), 1000) == 1
+
+
+def test_a_kind_is_dropped_when_it_is_clearly_worse():
+    best = np.array([1.0, 1.2, 1.4, *[np.nan] * 7])  # three of ten are trained
+    apart = np.array([0.4, 0.5, 0.6, *[np.nan] * 7])  # 0.5 +- 0.06
+    far = {0: best + apart, 1: best, 2: best + 2 * apart, NOTHING: best + apart}
+    assert undecided(far, n_monitored=100) == [1]
+    assert choose({1: best}, n_monitored=100) == 1
+    # 0.5 nat are less than three of 1/sqrt(3 * 10)
+    assert undecided(far, n_monitored=10) == [0, 1, NOTHING]
+    unsure = np.array([0.1, 0.3, 1.1, *[np.nan] * 7])  # 0.5 +- 0.31
+    assert undecided({0: best, 1: best + unsure}, n_monitored=10_000) == [0, 1]
+    failed = np.full(10, np.nan)
+    assert undecided({0: failed, 1: best}, n_monitored=100) == [0, 1]
+    assert undecided({0: failed, 1: failed}, n_monitored=100) == [0, 1]
+    one = np.where(np.arange(10) < 1, best, np.nan)  # has no error
+    assert undecided({0: one, 1: one + 9}, n_monitored=10_000) == [0, 1]
 
 
 def test_pilots_see_a_part_of_many_rows(monkeypatch):
@@ -101,7 +122,7 @@ def test_pilots_see_a_part_of_many_rows(monkeypatch):
 
     monkeypatch.setattr(boundary, "train_members", counted)
     committee = Committee(**settings).fit(*rows)
-    assert seen == [200] * len(KINDS) + [1000]
+    assert seen == [200] * (len(KINDS) - 1) + [1000]  # no target has ends
     plan = Plan.of(Committee(**settings), *rows, treatment=Treatment())
     plan = plan.of_kind(committee.kind_)
     training = boundary.Training.of(plan.n_members, plan.max_iter)
