@@ -2,7 +2,7 @@
 !> density of targets.
 module fmdn_apply
    use, intrinsic :: iso_c_binding, only: c_int
-   use fmdn_bending, only: bend
+   use fmdn_bending, only: see
    use fmdn_committee, only: committee_view
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_inputs, only: prepare_inputs
@@ -47,7 +47,7 @@ contains
       !$omp shared(kernels, view, parameters, inputs, weights, means, factors, n_rows, m) &
       !$omp private(work, tile, first, last, k, n, from, to, failure) reduction(max: status)
       call new_tile_work(largest(view%members), m, work, status)
-      allocate (tile(m, view%n_features), source=0.0_wp, stat=failure)
+      allocate (tile(m, view%n_seen), source=0.0_wp, stat=failure)
       if (failure /= 0) status = status_out_of_memory
       !$omp do schedule(dynamic, 1)
       do first = 1, n_rows, m
@@ -99,7 +99,7 @@ contains
       !$omp private(work, x, t, terms, slopes, first, last, k, n, failure) reduction(max: status)
       call new_tile_work(largest(view%members), m, work, status)
       ! allow(C182): whichever of these fails
-      allocate (x(m, view%n_features), t(m, view%n_targets), terms(m, size(view%members)), &
+      allocate (x(m, view%n_seen), t(m, view%n_targets), terms(m, size(view%members)), &
          slopes(m), source=0.0_wp, stat=failure)
       if (failure /= 0) status = status_out_of_memory
       !$omp do schedule(dynamic, 1)
@@ -194,7 +194,8 @@ contains
             call standardise(kernels, features, 1_ip, last - first + 1, centre, scale, tile, status)
          end if
       end associate
-      if (status == status_ok) call bend(view%scales%knots, int(last - first + 1), tile)
+      if (status /= status_ok) return
+      call see(view%scales%knots, view%scales%in_pieces, int(last - first + 1), tile)
    end subroutine standardise_inputs
 
    !> Targets of rows first to last as the first rows of a tile, mapped and standardised, and the

@@ -1,6 +1,6 @@
 !> A committee: what it consists of, how its members' sizes are drawn, and a choice of members.
 module fmdn_committee
-   use fmdn_bending, only: n_knots, straight_knots
+   use fmdn_bending, only: n_knots, n_seen, straight_knots
    use fmdn_inputs, only: append_input_map, input_map, new_input_map, read_centre_and_axes, &
       read_input_map
    use fmdn_kinds, only: ip, wp
@@ -30,6 +30,7 @@ module fmdn_committee
       real(wp), allocatable :: weights(:)
       integer :: n_inputs = 0, n_targets = 0
       integer :: n_features = 0 !! what the scaled inputs are: fmdn_inputs
+      integer :: n_seen = 0     !! by the networks: fmdn_bending
       integer :: n_kernels = 0 !! of all members together
    end type committee_view
 
@@ -94,23 +95,50 @@ contains
       end function drawn
    end subroutine plan_committee
 
-   !> Give a planned committee knots for its inputs, which fit_committee_scales fits to the rows.
-   pure subroutine add_knots(layout, parameters, status)
+   !> Give a planned committee knots for its inputs, which fit_committee_scales fits to the rows;
+   !> its networks see the inputs in pieces as well, if wanted.
+   pure subroutine add_knots(in_pieces, layout, parameters, status)
+      logical, intent(in) :: in_pieces
       integer(ip), allocatable, intent(inout) :: layout(:)
       real(wp), allocatable, intent(inout) :: parameters(:)
       integer, intent(out) :: status
+      integer(ip), allocatable :: new_layout(:)
+      real(wp), allocatable :: new_parameters(:), reals(:)
       type(committee_view) :: view
-      real(wp), allocatable :: more(:)
-      integer :: k
+      type(block_view) :: block
+      integer(ip) :: i
+      integer :: j, k
 
       call view_committee(layout, parameters, view, status)
       if (status /= status_ok) return
       status = status_invalid_argument
       if (allocated(view%scales%knots)) return
-      more = [parameters, ([straight_knots()], k=1, view%n_features)]
-      call append_block(layout, input_knots_block, [int(n_knots, ip)], &
-         size(more, kind=ip) - size(parameters, kind=ip))
-      call move_alloc(more, parameters)
+      call start_layout(view%n_inputs, view%n_targets, size(view%members), new_layout)
+      new_parameters = [(straight_knots(), j=1, view%n_features)]
+      call append_block(new_layout, input_knots_block, [int(n_knots, ip), merge(1_ip, 0_ip, &
+         in_pieces)], size(new_parameters, kind=ip))
+      k = 0
+      do i = 1, layout(at_blocks)
+         block = get_block(layout, i)
+         reals = parameters(block%offset + 1:block%offset + block%n_reals)
+         if (block%name == network_block) then
+            k = k + 1
+            associate (network => view%members(k)%network, mixture => view%members(k)%mixture)
+               network%n_inputs = n_seen(view%n_features, in_pieces)
+               view%members(k) = new_member(network%n_inputs, network%hidden, mixture%covariance, &
+                  mixture%n_targets, mixture%n_kernels, network%linear_path)
+            end associate
+            call append_member(new_layout, view%members(k))
+            reals = [(0.0_wp, j=1, int(view%members(k)%n_parameters))]
+         else
+            call append_block(new_layout, block%name, &
+               layout(block%first_integer:block%first_integer + block%n_integers - 1), &
+               block%n_reals, block%version, block%required)
+         end if
+         new_parameters = [new_parameters, reals]
+      end do
+      call move_alloc(new_layout, layout)
+      call move_alloc(new_parameters, parameters)
       status = status_ok
    end subroutine add_knots
 
@@ -185,11 +213,15 @@ contains
       end associate
       inputs = find_block(layout, input_knots_block, 1)
       if (inputs%name == input_knots_block) then
-         if (inputs%n_integers /= 1 .or. inputs%n_reals /= 2_ip*n_knots*view%n_features) return
-         if (layout(inputs%first_integer) /= n_knots) return
+         if (inputs%n_integers /= 2 .or. inputs%n_reals /= 2_ip*n_knots*view%n_features) return
+         associate (integers => layout(inputs%first_integer:inputs%first_integer + 1))
+            if (integers(1) /= n_knots .or. integers(2) < 0 .or. integers(2) > 1) return
+            view%scales%in_pieces = integers(2) == 1
+         end associate
          view%scales%knots = reshape(parameters(inputs%offset + 1:inputs%offset + inputs%n_reals), &
             [n_knots, 2, view%n_features])
       end if
+      view%n_seen = n_seen(view%n_features, view%scales%in_pieces)
       call read_centre_and_axes(layout, parameters, view%scales%input_centre, view%inputs)
       call read_ranges(layout, parameters, view%n_targets, view%ranges, status)
       if (status /= status_ok) return

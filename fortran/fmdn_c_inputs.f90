@@ -14,26 +14,28 @@ module fmdn_c_inputs
 
 contains
 
-   !> A planned committee whose inputs are bent (fmdn_bending), into arrays that have room for it:
-   !> n_layout + 8 and n_parameters + 64 n_features.
-   subroutine fmdn_add_knots(n_layout, layout, n_parameters, parameters, n_longer, longer, n_more, &
-      more, status) bind(C)
+   !> A planned committee whose inputs are bent and perhaps in pieces (fmdn_bending): its sizes, and
+   !> itself if the arrays have them.
+   subroutine fmdn_add_knots(in_pieces, n_layout, layout, n_parameters, parameters, n_longer, &
+      longer, n_more, more, sizes, status) bind(C)
+      integer(c_int), value :: in_pieces
       integer(c_int64_t), value :: n_layout, n_parameters, n_longer, n_more
       integer(c_int64_t), intent(in) :: layout(n_layout)
       real(c_double), intent(in) :: parameters(n_parameters)
       integer(c_int64_t), intent(inout) :: longer(n_longer)
       real(c_double), intent(inout) :: more(n_more)
+      integer(c_int64_t), intent(inout) :: sizes(2)
       integer(c_int), intent(out) :: status
       integer(ip), allocatable :: new_layout(:)
       real(wp), allocatable :: new_parameters(:)
 
       new_layout = layout
       new_parameters = parameters
-      call add_knots(new_layout, new_parameters, status)
+      sizes = 0
+      call add_knots(in_pieces /= 0, new_layout, new_parameters, status)
       if (status /= status_ok) return
-      status = status_invalid_argument
-      if (size(new_layout) /= n_longer .or. size(new_parameters) /= n_more) return
-      status = status_ok
+      sizes = [size(new_layout, kind=ip), size(new_parameters, kind=ip)]
+      if (sizes(1) /= n_longer .or. sizes(2) /= n_more) return
       longer = new_layout
       more = new_parameters
    end subroutine fmdn_add_knots

@@ -1,9 +1,10 @@
 !> A member of a committee: its network and its mixture, as its block of the layout says.
 module fmdn_member
+   use fmdn_bending, only: n_seen
    use fmdn_inputs, only: input_map, read_input_map
    use fmdn_kinds, only: ip
    use fmdn_layout, only: append_block, at_members, at_targets, block_view, find_block, &
-      network_block
+      input_knots_block, network_block
    use fmdn_mixture, only: full, isotropic, mixture_shape, outputs_per_kernel
    use fmdn_network, only: n_network_parameters, network_shape
    use fmdn_status, only: status_invalid_layout, status_ok
@@ -56,12 +57,16 @@ contains
       type(block_view) :: view
       type(input_map) :: inputs
       integer(ip), allocatable :: shape(:)
-      integer :: k, c
+      integer :: k, c, n
 
       call read_input_map(layout, inputs, status)
       if (status /= status_ok) return
       status = status_invalid_layout
       if (layout(at_members) > size(layout) .or. layout(at_targets) > max_targets) return
+      view = find_block(layout, input_knots_block, 1)
+      if (view%name /= "" .and. view%n_integers /= 2) return
+      n = inputs%n_features()
+      if (view%name /= "") n = n_seen(n, layout(view%first_integer + 1) /= 0)
       allocate (members(layout(at_members)))
       c = int(layout(at_targets))
       do k = 1, size(members)
@@ -72,7 +77,7 @@ contains
          if (shape(2) < 1 .or. shape(2) > max_kernels) return
          if (shape(3) < 0 .or. shape(3) > 1 .or. shape(4) /= size(shape) - 4) return
          if (any(shape(5:) < 1) .or. any(shape(5:) > max_units)) return
-         members(k) = new_member(inputs%n_features(), int(shape(5:)), int(shape(1)), c, &
+         members(k) = new_member(n, int(shape(5:)), int(shape(1)), c, &
             int(shape(2)), shape(3) == 1)
          if (members(k)%n_parameters /= view%n_reals) return
          members(k)%offset = view%offset

@@ -3,7 +3,7 @@
 !> nearly always of one kind; the order depends on the data alone.
 module fmdn_rows
    use, intrinsic :: iso_c_binding, only: c_int
-   use fmdn_bending, only: bend
+   use fmdn_bending, only: n_seen, see
    use fmdn_dispatch, only: aligned_start, kernel_set
    use fmdn_kinds, only: ip, lanes, tile_size, wp
    use fmdn_random, only: fill_normal, for_noise, random_stream, stream_of
@@ -26,10 +26,11 @@ module fmdn_rows
       integer(ip) :: seed = 0
    end type data_set
 
-   !> Standardised value = (value - centre)/scale; inputs may then be bent (fmdn_bending).
+   !> Standardised value = (value - centre)/scale; inputs may have knots (fmdn_bending).
    type :: scale_type
       real(wp), allocatable :: input_centre(:), input_scale(:), target_centre(:), target_scale(:)
       real(wp), allocatable :: knots(:, :, :) !! (n_knots, 2, n_inputs)
+      logical :: in_pieces = .false.
    end type scale_type
 
    !> Tiles, kept, or where that takes too much memory, made whenever they are fetched.
@@ -50,7 +51,7 @@ module fmdn_rows
 
    !> One tile. Not to be copied: the pointers may be into its own storage.
    type :: tile_view
-      real(wp), pointer, contiguous :: inputs(:, :) => null()  !! (length, n_inputs)
+      real(wp), pointer, contiguous :: inputs(:, :) => null()  !! (length, n_seen)
       real(wp), pointer, contiguous :: targets(:, :) => null() !! (length, n_targets)
       real(wp), pointer, contiguous :: weights(:) => null()    !! (length)
       integer, pointer, contiguous :: roles(:) => null()       !! (length)
@@ -161,8 +162,16 @@ contains
       type(tiled_rows), intent(in) :: tiles
       integer(ip) :: n
 
-      n = int(tiles%length, ip)*(size(tiles%data%inputs, 1) + size(tiles%data%targets, 1))
+      n = int(tiles%length, ip)*(width_of(tiles) + size(tiles%data%targets, 1))
    end function tile_numbers
+
+   !> Numbers that a network sees of a row.
+   pure function width_of(tiles) result(n)
+      type(tiled_rows), intent(in) :: tiles
+      integer :: n
+
+      n = n_seen(size(tiles%data%inputs, 1), tiles%scales%in_pieces)
+   end function width_of
 
    !> First and last of a tile's rows in the order.
    pure subroutine rows_of(tiles, tile, first, last)
@@ -209,7 +218,7 @@ contains
       real(wp), intent(in), contiguous, target :: storage(:)
       type(tile_view), intent(inout) :: view
 
-      associate (m => tiles%length, n => size(tiles%data%inputs, 1))
+      associate (m => tiles%length, n => width_of(tiles))
          view%inputs(1:m, 1:n) => storage
          view%targets(1:m, 1:size(tiles%data%targets, 1)) => storage(m*n + 1:)
       end associate
@@ -233,7 +242,8 @@ contains
             call standardise(data%inputs, order, scales%input_centre, scales%input_scale, &
                view%inputs)
          end if
-         call bend(scales%knots, size(order), view%inputs)
+         view%inputs(:, size(data%inputs, 1) + 1:) = 0 ! the padding's
+         call see(scales%knots, scales%in_pieces, size(order), view%inputs)
          call standardise(data%targets, order, scales%target_centre, scales%target_scale, &
             view%targets)
       end associate

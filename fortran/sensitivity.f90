@@ -3,6 +3,7 @@
 !> the networks, the scaling and what is done to raw inputs (docs/theory.md).
 module fmdn_sensitivity
    use fmdn_apply, only: standardise_inputs
+   use fmdn_bending, only: slopes_of_seen
    use fmdn_committee, only: committee_view
    use fmdn_dispatch, only: kernel_set, processor_kernels
    use fmdn_evaluate, only: inverse_factor, kernel_covariance
@@ -26,7 +27,7 @@ module fmdn_sensitivity
 
    !> One row in all members; the mixture's weights include the members'.
    type :: row_view
-      real(wp), allocatable :: features(:, :)    !! (1, n_features), standardised
+      real(wp), allocatable :: features(:, :)    !! (1, n_seen), standardised
       type(member_row), allocatable :: members(:)
       real(wp), allocatable :: weights(:, :), means(:, :, :), factors(:, :, :, :)
    end type row_view
@@ -182,7 +183,7 @@ contains
       integer :: k, first, last
 
       status = status_ok
-      allocate (at%features(1, view%n_features), source=0.0_wp)
+      allocate (at%features(1, view%n_seen), source=0.0_wp)
       call standardise_inputs(kernels, view, inputs, row, row, at%features, status)
       if (status /= status_ok) return
       allocate (at%members(size(view%members)), at%weights(view%n_kernels, 1), &
@@ -215,12 +216,14 @@ contains
       type(row_view), intent(in) :: at
       real(wp), intent(in) :: raw(:), seeds(:, :) !! (quantities, n_outputs)
       real(wp) :: d_inputs(size(seeds, 1), view%n_inputs)
-      real(wp) :: d_features(size(seeds, 1), view%n_features)
+      real(wp) :: d_seen(size(seeds, 1), view%n_seen), d_features(size(seeds, 1), view%n_features)
       integer :: j
 
       call backward_to_inputs(view%members(member)%network, &
          parameters(view%members(member)%offset + 1:), size(seeds, 1), at%features, &
-         at%members(member)%units, seeds, d_features)
+         at%members(member)%units, seeds, d_seen)
+      call slopes_of_seen(view%scales%knots, view%scales%in_pieces, at%features(1, :), d_seen, &
+         d_features)
       do j = 1, view%n_features
          d_features(:, j) = d_features(:, j)/view%scales%input_scale(j)
       end do

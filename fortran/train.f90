@@ -92,7 +92,7 @@ contains
       real(wp), allocatable :: x(:)
       real(wp) :: f, rate, n_rows
       integer(int64) :: ticks
-      integer :: reason, n_iterations, n_evaluations, status, failure, stride, n_left
+      integer :: reason, n_iterations, n_evaluations, status, failure, stride
 
       if (.not. any(trains(tiles%roles, fold) .and. tiles%weights > 0)) then
          outcome(at_reason) = stopped_failed
@@ -126,9 +126,8 @@ contains
       stride = max(1, options%first_stride)
       do
          call problem%begin_stage(stride, options%decay*stride/n_rows)
-         n_left = options%max_iter - problem%before
          call minimise(problem, x, lbfgs_options(memory=options%memory, &
-            max_iter=merge(n_left, n_left/2, stride == 1)), f, reason, n_iterations, n_evaluations)
+            max_iter=length_of(stride)), f, reason, n_iterations, n_evaluations)
          n_iterations = problem%before + n_iterations
          if (stride == 1 .or. reason >= stopped_interrupted) exit
          if (is_raised(interrupt)) exit
@@ -142,6 +141,14 @@ contains
       ! Last, because who polls it may read the parameters as soon as it is set.
       !$omp atomic write release
       outcome(at_reason) = reason
+   contains
+      !> Each stage has as many iterations as it has fewer rows, so that all take as long.
+      pure function length_of(stride) result(n)
+         integer, intent(in) :: stride
+         integer :: n
+
+         n = int(options%max_iter*3_ip*stride/(4_ip*max(1, options%first_stride) - 1))
+      end function length_of
    end subroutine train_member
 
    !> Losses of other rows are to come: what was the best so far is the start.

@@ -17,12 +17,18 @@ def find_block(layout: Array, name: str) -> tuple[slice, slice]:
     return slice(first, first + n_integers), slice(offset, offset + n_reals)
 
 
-def add_knots(layout: Array, parameters: Array) -> tuple[Array, Array]:
-    """Give a planned committee inputs that are bent."""
-    n_features = describe(layout, parameters).n_features
-    longer = np.zeros(len(layout) + 8, dtype=np.int64)
-    more = np.zeros(len(parameters) + 64 * n_features)
-    check_status(_core.fmdn_add_knots(layout, parameters, longer, more))
+def add_knots(
+    layout: Array, parameters: Array, *, in_pieces: bool
+) -> tuple[Array, Array]:
+    """Give a planned committee inputs that are bent, and seen in pieces as well."""
+    sizes = np.zeros(2, dtype=np.int64)
+    for _ in range(2):  # the first call tells the sizes
+        longer, more = np.zeros(sizes[0], dtype=np.int64), np.zeros(sizes[1])
+        check_status(
+            _core.fmdn_add_knots(
+                int(in_pieces), layout, parameters, longer, more, sizes
+            )
+        )
     return longer, more
 
 

@@ -208,7 +208,9 @@ class Inputs:
             layout, parameters, settings["ranges"]
         )
         if settings["bent"]:
-            layout, parameters = _boundary_inputs.add_knots(layout, parameters)
+            layout, parameters = _boundary_inputs.add_knots(
+                layout, parameters, in_pieces=settings["in_pieces"]
+            )
         if self.projection is not None:
             _boundary_inputs.write_projection(
                 layout, parameters, self.projection.centre, axes

@@ -38,6 +38,7 @@ from .recipe import (
     is_automatic,
     n_pilots,
     pilot_step,
+    pointless,
     recipes,
 )
 from .stored_prior import prior_of_targets
@@ -132,7 +133,8 @@ class Plan:
             with_folds=monitor is None,
         )
         can_be_cut = not ranges.same_as(cut_off)
-        kinds = recipes(committee, len(sample), can_be_cut)
+        without = pointless(len(sample), inputs.n_inputs, can_be_cut=can_be_cut)
+        kinds = recipes(committee, len(sample), without)
         enough = max(kind.kernels[1] for kind in kinds.values())
         most = distinct_targets(targets, roles, settings["n_members"], enough)
         for number, kind in kinds.items():
@@ -178,7 +180,7 @@ class Plan:
         planned = inputs.plan(sample, targets, weights, roles, settings)
         step = pilot_step(len(sample))
         laid_out = [(planned.layout, planned.parameters), *planned.others]
-        of_pilots = recipes(committee, -(-len(sample) // step), can_be_cut)
+        of_pilots = recipes(committee, -(-len(sample) // step), without)
         return cls(
             planned.layout,
             planned.parameters,

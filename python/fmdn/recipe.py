@@ -7,6 +7,7 @@ has the measurements. An explicit size means that network and one plain L-BFGS r
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,7 +28,8 @@ PLAIN = {
 
 # Simple and curved, as most tables are; nearly linear; posteriors of intricate shape;
 # nearly linear, with kernels that are cut off where targets end (docs/bounds.md: only
-# those without correlations can be); and last, no more than the prior.
+# those without correlations can be); small tables whose inputs have steps; and last, no
+# more than the prior.
 WIDTH = (15, 40)
 KINDS = (
     {
@@ -46,15 +48,25 @@ KINDS = (
         "decay": 3e4,
         "covariance": "diagonal",
     },
+    {
+        "hidden": [WIDTH] * 2,
+        "kernels": (1, 4),
+        "linear_path": False,
+        "decay": 20.0,
+        "bent": True,
+        "in_pieces": True,
+    },
     {"hidden": [1], "kernels": (8, 8), "linear_path": False, "decay": 1e6},
 )
 CUT_OFF = 3  # the kind of kernels that are cut off
+IN_PIECES = 4  # the kind that sees inputs in pieces
+N_PIECES, MOST_PIECES = 31, 1_000_000  # of an input; of all rows
 NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
 MEMORY = 30
 PATIENCE = 100, 300  # of many and of few rows
 PATIENT_WORK = 1_700_000  # rows times patience, between these
-WORK = 20_000_000  # rows times iterations of a member, about
-SHORTEST, LONGEST = 100, 5000  # iterations on all rows
+WORK = 30_000_000  # rows times iterations of a member, about; of each stage
+SHORTEST, LONGEST = 30, 5000  # iterations on all rows
 WARM_ROWS = 10_000  # training on a part of the rows first leaves at least these
 PILOT_ROWS = 20_000  # rows times pilots of a kind
 FIRST_PILOTS = 3  # after these, kinds that are clearly worse get no more
@@ -82,6 +94,7 @@ class Recipe:
     covariance: str
     linear_path: bool
     bent: bool  # inputs towards a normal distribution
+    in_pieces: bool  # inputs seen in pieces as well
     max_iter: int
     run: Run
 
@@ -109,11 +122,10 @@ def is_automatic(committee: Any) -> bool:
     return _is_auto(committee.hidden) and _is_auto(committee.kernels)
 
 
-def recipes(committee: Any, n_rows: int, cut_off: bool = False) -> dict[int, Recipe]:
-    """Give the kinds of network to try on so many rows: one where a size is given.
-
-    `cut_off`: whether only kernels without correlations can be cut off.
-    """
+def recipes(
+    committee: Any, n_rows: int, without: Container[int] = ()
+) -> dict[int, Recipe]:
+    """Give the kinds of network to try on so many rows: one where a size is given."""
     given = {name: getattr(committee, name) for name in PLAIN}
     given = {name: value for name, value in given.items() if not _is_auto(value)}
     common = {"covariance": committee.covariance}
@@ -123,16 +135,25 @@ def recipes(committee: Any, n_rows: int, cut_off: bool = False) -> dict[int, Rec
     while n_rows >= 4 * stride * WARM_ROWS:
         stride *= 4
     last = min(max(WORK // n_rows, SHORTEST), LONGEST)
-    # Each stage but the last has half of the iterations that are left: one less for
-    # every factor of four.
-    length = last * 2 ** (stride.bit_length() // 2)
+    length = last * (4 * stride - 1) // 3  # four times as many for a fourth of the rows
     patience = min(max(PATIENT_WORK // n_rows, PATIENCE[0]), PATIENCE[1])
     common |= {"max_iter": length, "patience": patience}
     return {
         number: _recipe(common | kind | given, Run(0, kind["decay"], MEMORY, stride))
         for number, kind in enumerate(KINDS)
-        if cut_off or number != CUT_OFF
+        if number not in without
     }
+
+
+def pointless(n_rows: int, n_inputs: int, *, can_be_cut: bool) -> set[int]:
+    """Give the kinds that cannot be of use, or not at that price.
+
+    `can_be_cut`: whether only kernels without correlations can be cut off.
+    """
+    kinds = set() if can_be_cut else {CUT_OFF}
+    if n_rows * n_inputs * N_PIECES > MOST_PIECES:
+        kinds.add(IN_PIECES)
+    return kinds
 
 
 def n_pilots(n_members: int, n_rows: int) -> int:
@@ -213,6 +234,7 @@ def _recipe(settings: dict[str, Any], run: Run) -> Recipe:
         settings["covariance"],
         bool(settings["linear_path"]),
         settings.get("bent", False),
+        settings.get("in_pieces", False),
         check_integer("max_iter", settings["max_iter"], 0),
         run._replace(patience=patience),
     )

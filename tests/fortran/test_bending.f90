@@ -1,6 +1,6 @@
-!> Bent inputs: half of what is seen is the value, half the normal score of its rank.
+!> Bent inputs: half of what is seen is the value, half the normal score of its rank. And pieces.
 program test_bending
-   use fmdn_bending, only: bend, fit_knots, n_knots, straight_knots
+   use fmdn_bending, only: fit_knots, n_knots, n_pieces, n_seen, see, slopes_of_seen, straight_knots
    use fmdn_check, only: check, check_close, finish
    use fmdn_examples, only: normals, same
    use fmdn_kinds, only: wp
@@ -11,6 +11,8 @@ program test_bending
    call test_few_values()
    call test_many_values()
    call test_edges()
+   call test_pieces()
+   call test_slopes()
    call finish()
 
 contains
@@ -21,7 +23,7 @@ contains
       real(wp) :: tile(size(x), 1)
 
       tile(:, 1) = x
-      call bend(knots, size(x), tile)
+      call see(knots, .false., size(x), tile)
       y = tile(:, 1)
    end function bent
 
@@ -79,12 +81,81 @@ contains
       knots(:, :, 1) = straight_knots()
       call check_close(bent([0.0_wp, 1.0_wp]), [0.0_wp, 1.0_wp], 0.0_wp, "an indicator")
       tile = 3
-      call bend(none, 2, tile)
+      call see(none, .false., 2, tile)
       call check_close(tile(:, 1), [3.0_wp, 3.0_wp], 0.0_wp, "no knots")
       call fit_knots(normals(n_knots, 2), knots(:, :, 1))
       tile = -0.3_wp
-      call bend(knots, 1, tile)
+      call see(knots, .false., 1, tile)
       call check(abs(tile(1, 1) + 0.3_wp) > 0 .and. same(tile(2, 1), -0.3_wp), "some rows")
    end subroutine test_edges
+
+   !> Between two knots one piece changes; over all values its mean is 0 and its variance 1, but for
+   !> the outermost ones: values are not spread evenly there.
+   subroutine test_pieces()
+      integer, parameter :: n = 20000
+      real(wp) :: x(n), tile(n, n_knots), ends(3, n_knots)
+      integer :: k
+
+      call check(n_seen(1, .true.) == n_knots .and. n_seen(1, .false.) == 1, "what is seen")
+      x = normals(n, 3)
+      call fit_knots(x, knots(:, :, 1))
+      tile(:, 1) = x
+      call see(knots, .true., n, tile)
+      call check_close(tile(:, 1), bent(x), 0.0_wp, "the first is bent")
+      associate (pieces => tile(:, 2:))
+         call check(all(abs(sum(pieces(:, 2:n_pieces - 1), dim=1)/n) < 0.03_wp), "mean")
+         call check(all(abs(sum(pieces(:, 2:n_pieces - 1)**2, dim=1)/n - 1) < 0.1_wp), "variance")
+         call check(all(abs(sum(pieces, dim=1)/n) < 0.3_wp), "mean at the ends")
+      end associate
+      do k = 1, n_pieces
+         associate (low => knots(k, 1, 1), high => knots(k + 1, 1, 1))
+            ends(:, 1) = [low, 0.5_wp*(low + high), high]
+            call see(knots, .true., 3, ends)
+            call check(ends(3, 1 + k) > ends(1, 1 + k), "a piece ascends")
+            call check_close([ends(2, 1 + k)], [0.5_wp*(ends(1, 1 + k) + ends(3, 1 + k))], 1e-12_wp, &
+               "straight")
+            ends(:, 1 + k) = 0
+            call check_close(ends(1, 2:), ends(3, 2:), 0.0_wp, "the others stay")
+         end associate
+      end do
+      call fit_knots(spread(2.0_wp, 1, 5), knots(:, :, 1))
+      ends(:, 1) = [1.0_wp, 2.0_wp, 3.0_wp]
+      call see(knots, .true., 3, ends)
+      call check(all(abs(ends(:, 2:)) <= 0), "a constant has no pieces")
+   end subroutine test_pieces
+
+   !> Of sums of squares of what is seen, by differences.
+   subroutine test_slopes()
+      real(wp), parameter :: step = 1e-6_wp
+      real(wp), allocatable :: two(:, :, :)
+      real(wp) :: x(2), seen(1, 2*n_knots), above(1, 2*n_knots), below(1, 2*n_knots), slopes(1, 2)
+      integer :: i, j
+      logical :: in_pieces
+
+      allocate (two(n_knots, 2, 2))
+      call fit_knots(normals(500, 4), two(:, :, 1))
+      call fit_knots(exp(normals(500, 5)), two(:, :, 2))
+      do i = 1, 40
+         in_pieces = modulo(i, 2) == 0
+         x = 1.5_wp*normals(2, 10 + i)
+         seen(1, :2) = x
+         seen(1, 3:) = 0
+         call see(two, in_pieces, 1, seen)
+         call slopes_of_seen(two, in_pieces, seen(1, :n_seen(2, in_pieces)), &
+            2*seen(:, :n_seen(2, in_pieces)), slopes)
+         do j = 1, 2
+            above = 0
+            below = 0
+            above(1, :2) = x
+            below(1, :2) = x
+            above(1, j) = x(j) + step
+            below(1, j) = x(j) - step
+            call see(two, in_pieces, 1, above)
+            call see(two, in_pieces, 1, below)
+            call check_close([slopes(1, j)], [(sum(above**2) - sum(below**2))/(2*step)], &
+               1e-5_wp*(1 + abs(slopes(1, j))), "slopes")
+         end do
+      end do
+   end subroutine test_slopes
 
 end program test_bending

@@ -50,6 +50,31 @@ def test_a_bent_posterior_gets_many_kernels():
     assert committee.kind_ == INTRICATE
 
 
+def test_a_small_table_with_steps_is_seen_in_pieces():
+    rng = np.random.default_rng(0)
+    inputs = rng.random((600, 2))
+    steps = np.round(5 * inputs[:, 0]) % 2 + 2 * (inputs[:, 1] > 0.3)
+    committee = Committee(3, seed=1).fit(inputs, steps + 0.1 * rng.standard_normal(600))
+    assert committee.kind_ == recipe.IN_PIECES
+    there = np.array([[0.21, 0.6], [0.4, 0.1], [0.58, 0.9]])  # on middles of steps
+    np.testing.assert_allclose(committee.posterior(there).mean(), [3, 0, 3], atol=0.2)
+    # what it learnt has kinks at the knots, and slopes in between
+    there = rng.random((20, 2))
+    slopes = committee.sensitivity(there).mean
+    step = 1e-7 * np.eye(2)
+    for j in range(2):
+        ahead, behind = (
+            committee.posterior(there + sign * step[j]).mean() for sign in (1, -1)
+        )
+        found = (ahead - behind) / 2e-7
+        np.testing.assert_allclose(slopes[:, j], found, rtol=1e-4, atol=1e-4)
+
+
+def test_pieces_are_for_few_rows_of_few_inputs():
+    assert recipe.IN_PIECES in recipe.pointless(10_000, 10, can_be_cut=True)
+    assert not recipe.pointless(1000, 10, can_be_cut=True)
+
+
 def test_the_kind_with_the_lowest_monitor_loss_is_kept():
     inputs, targets = curved(300)
     committee = Committee(**AUTO).fit(inputs, targets)
