@@ -14,8 +14,8 @@ module fmdn_c_inputs
 
 contains
 
-   !> A planned committee whose inputs are bent and perhaps in pieces (fmdn_bending): its sizes, and
-   !> itself if the arrays have them.
+   !> A planned committee whose inputs are bent and perhaps in pieces (fmdn_bending). Call it once
+   !> with n_longer = 0 for the sizes.
    subroutine fmdn_add_knots(in_pieces, n_layout, layout, n_parameters, parameters, n_longer, &
       longer, n_more, more, sizes, status) bind(C)
       integer(c_int), value :: in_pieces
@@ -35,7 +35,9 @@ contains
       call add_knots(in_pieces /= 0, new_layout, new_parameters, status)
       if (status /= status_ok) return
       sizes = [size(new_layout, kind=ip), size(new_parameters, kind=ip)]
-      if (sizes(1) /= n_longer .or. sizes(2) /= n_more) return
+      if (n_longer == 0) return
+      if (sizes(1) /= n_longer .or. sizes(2) /= n_more) status = status_invalid_argument
+      if (status /= status_ok) return
       longer = new_layout
       more = new_parameters
    end subroutine fmdn_add_knots

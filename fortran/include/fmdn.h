@@ -292,10 +292,10 @@ void fmdn_add_ranges(int64_t n_layout, const int64_t *layout, int64_t n_paramete
     const double *high, int64_t n_longer, int64_t *longer, int64_t n_more, double *more,
     int *status);
 
-/* Let it see bent inputs: n_longer is n_layout + 8, n_more is n_parameters + 64 n_features. */
-void fmdn_add_knots(int64_t n_layout, const int64_t *layout, int64_t n_parameters,
+/* Let it see bent inputs, and in pieces. Call it once with n_longer = 0 for the sizes. */
+void fmdn_add_knots(int in_pieces, int64_t n_layout, const int64_t *layout, int64_t n_parameters,
     const double *parameters, int64_t n_longer, int64_t *longer, int64_t n_more, double *more,
-    int *status);
+    int64_t *sizes /* [2] */, int *status);
 
 /* Train it on rows of inputs [n_rows][n_inputs] and targets [n_rows][n_targets]: one tenth of the
    rows weighs the members, another tenth of the rest monitors each of them. A member makes at most
