@@ -141,7 +141,7 @@ class Plan:
             capped = cap_kernels(kind.kernels, most, committee.kernels)
             kinds[number] = replace(kind, kernels=capped)
         first, *others = (
-            vars(kind) | {"ranges": cut_off if number == CUT_OFF else ranges}
+            vars(kind) | {"ranges": cut_off if number in CUT_OFF else ranges}
             for number, kind in kinds.items()
         )
         settings |= first | {"others": others}

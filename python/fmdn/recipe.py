@@ -27,39 +27,38 @@ PLAIN = {
 }
 
 # Simple and curved, as most tables are; nearly linear; posteriors of intricate shape;
-# nearly linear, with kernels that are cut off where targets end (docs/bounds.md: only
-# those without correlations can be); small tables whose inputs have steps; and last, no
-# more than the prior.
+# these two with kernels that are cut off where targets end (docs/bounds.md: only those
+# without correlations can be); small tables whose inputs have steps; and last, no more
+# than the prior.
 WIDTH = (15, 40)
+CURVED = {
+    "hidden": [WIDTH] * 3,
+    "kernels": (1, 4),
+    "linear_path": False,
+    "decay": 5.0,
+    "bent": True,
+}
+LINEAR = {
+    "hidden": [WIDTH] * 2,
+    "kernels": (1, 2),
+    "linear_path": True,
+    "decay": 3e4,
+}
+INTRICATE = LINEAR | {"kernels": (16, 16), "decay": 5.0}
+DIAGONAL = {"covariance": "diagonal"}
+STEPS = CURVED | {"hidden": [WIDTH] * 2, "decay": 20.0, "in_pieces": True}
+PRIOR = {"hidden": [1], "kernels": (8, 8), "linear_path": False, "decay": 1e6}
 KINDS = (
-    {
-        "hidden": [WIDTH] * 3,
-        "kernels": (1, 4),
-        "linear_path": False,
-        "decay": 5.0,
-        "bent": True,
-    },
-    {"hidden": [WIDTH] * 2, "kernels": (1, 2), "linear_path": True, "decay": 3e4},
-    {"hidden": [WIDTH] * 2, "kernels": (16, 16), "linear_path": True, "decay": 5.0},
-    {
-        "hidden": [WIDTH] * 2,
-        "kernels": (1, 2),
-        "linear_path": True,
-        "decay": 3e4,
-        "covariance": "diagonal",
-    },
-    {
-        "hidden": [WIDTH] * 2,
-        "kernels": (1, 4),
-        "linear_path": False,
-        "decay": 20.0,
-        "bent": True,
-        "in_pieces": True,
-    },
-    {"hidden": [1], "kernels": (8, 8), "linear_path": False, "decay": 1e6},
+    CURVED,
+    LINEAR,
+    INTRICATE,
+    LINEAR | DIAGONAL,
+    INTRICATE | DIAGONAL,
+    STEPS,
+    PRIOR,
 )
-CUT_OFF = 3  # the kind of kernels that are cut off
-IN_PIECES = 4  # the kind that sees inputs in pieces
+CUT_OFF = 3, 4  # the kinds of kernels that are cut off
+IN_PIECES = 5  # the kind that sees inputs in pieces
 N_PIECES, MOST_PIECES = 31, 1_000_000  # of an input; of all rows
 NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
 MEMORY = 30
@@ -150,7 +149,7 @@ def pointless(n_rows: int, n_inputs: int, *, can_be_cut: bool) -> set[int]:
 
     `can_be_cut`: whether only kernels without correlations can be cut off.
     """
-    kinds = set() if can_be_cut else {CUT_OFF}
+    kinds = set() if can_be_cut else {*CUT_OFF}
     if n_rows * n_inputs * N_PIECES > MOST_PIECES:
         kinds.add(IN_PIECES)
     return kinds
