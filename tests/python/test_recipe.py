@@ -147,7 +147,7 @@ def test_pilots_see_a_part_of_many_rows(monkeypatch):
 
     monkeypatch.setattr(boundary, "train_members", counted)
     committee = Committee(**settings).fit(*rows)
-    assert seen == [200] * (len(KINDS) - 1) + [1000]  # no target has ends
+    assert seen == [200] * (len(KINDS) - len(recipe.CUT_OFF)) + [1000]  # no ends
     plan = Plan.of(Committee(**settings), *rows, treatment=Treatment())
     plan = plan.of_kind(committee.kind_)
     training = boundary.Training.of(plan.n_members, plan.max_iter)
