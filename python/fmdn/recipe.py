@@ -162,7 +162,7 @@ def n_pilots(n_members: int, n_rows: int) -> int:
 
 def pilot_rounds(n: int) -> list[int]:
     """Give how many of n pilots are trained when kinds are dropped."""
-    return [min(n, FIRST_PILOTS), n] if n > FIRST_PILOTS else [n]
+    return sorted({min(n, FIRST_PILOTS), n})
 
 
 def pilot_step(n_rows: int) -> int:
@@ -174,7 +174,7 @@ def undecided(losses: dict[int, np.ndarray], n_monitored: float) -> list[int]:
     """Give the kinds that are not clearly worse than the best of them.
 
     From their pilots' monitor losses: worse by several standard errors of the
-    difference, which is no surer than that of as many rows if they differ by a nat.
+    difference, which are taken to be no smaller than if single rows differed by a nat.
     """
     best, kept = _best(losses), []
     for kind in losses:
