@@ -36,6 +36,7 @@ from .recipe import (
     Run,
     common_settings,
     is_automatic,
+    most_kernels,
     n_pilots,
     pilot_step,
     pointless,
@@ -138,7 +139,8 @@ class Plan:
         enough = max(kind.kernels[1] for kind in kinds.values())
         most = distinct_targets(targets, roles, settings["n_members"], enough)
         for number, kind in kinds.items():
-            capped = cap_kernels(kind.kernels, most, committee.kernels)
+            enough = most_kernels(kind, n_targets) if automatic else most
+            capped = cap_kernels(kind.kernels, min(most, enough), committee.kernels)
             kinds[number] = replace(kind, kernels=capped)
         first, *others = (
             vars(kind) | {"ranges": cut_off if number in CUT_OFF else ranges}

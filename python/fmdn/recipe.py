@@ -61,6 +61,7 @@ CUT_OFF = 3, 4  # the kinds of kernels that are cut off
 IN_PIECES = 5  # the kind that sees inputs in pieces
 N_PIECES, MOST_PIECES = 31, 1_000_000  # of an input; of all rows
 NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
+MOST_OUTPUTS = 400  # of a network: fewer kernels where each has many numbers
 MEMORY = 30
 PATIENCE = 100, 300  # of many and of few rows
 PATIENT_WORK = 1_700_000  # rows times patience, between these
@@ -153,6 +154,14 @@ def pointless(n_rows: int, n_inputs: int, *, can_be_cut: bool) -> set[int]:
     if n_rows * n_inputs * N_PIECES > MOST_PIECES:
         kinds.add(IN_PIECES)
     return kinds
+
+
+def most_kernels(recipe: Recipe, n_targets: int) -> int:
+    """Give the kernels that a network of a kind can have for so many targets."""
+    scales = {"isotropic": 1, "diagonal": n_targets}
+    full = n_targets * (n_targets + 1) // 2
+    outputs = 1 + n_targets + scales.get(recipe.covariance, full)
+    return max(1, MOST_OUTPUTS // outputs)
 
 
 def n_pilots(n_members: int, n_rows: int) -> int:

@@ -70,6 +70,18 @@ def test_a_small_table_with_steps_is_seen_in_pieces():
         np.testing.assert_allclose(slopes[:, j], found, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("covariance", ["isotropic", "diagonal", "full"])
+def test_networks_have_few_outputs(covariance):
+    rows = np.random.default_rng(0).standard_normal((100, 30))
+    plan = Plan.of(
+        Committee(1, covariance=covariance), rows, rows[:, :10], treatment=Treatment()
+    )
+    layout, parameters = plan.networks[2][:2]
+    outputs = 1 + 10 + {"isotropic": 1, "diagonal": 10, "full": 55}[covariance]
+    n = boundary.describe(layout, parameters).n_kernels
+    assert n == min(16, recipe.MOST_OUTPUTS // outputs)
+
+
 def test_pieces_are_for_few_rows_of_few_inputs():
     assert recipe.IN_PIECES in recipe.pointless(10_000, 10, can_be_cut=True)
     assert not recipe.pointless(1000, 10, can_be_cut=True)
