@@ -4,6 +4,11 @@ Seven buoys drift in a line and hear a whale, the nearer the louder. From their 
 follow its range, which is bounded, and its bearing, which wraps; but hardly on which
 side of the line it is, for that is almost straight. How loud it called is not known.
 
+Prior     range 1..10 km and bearing 0..360 degrees, uniform; loudness 170 dB, sd 3 dB
+Forward   the level falls by 20 dB for ten times the path
+Noise     1 dB at each buoy
+Targets   range, bearing, both together, and with the loudness
+
     python 00_first_posterior.py            numbers, and figures, in a minute or two
     python 00_first_posterior.py --quick    small numbers, for tests
 """
@@ -149,6 +154,8 @@ def main():
     observed = NOISE.add(levels(WHALE), seed=1)[0]
     posterior = inversion.posterior(observed)
     print(posterior.summary())
+    place = fmdn.novelty(inversion, observed).distance[0]
+    print(f"the call is farther out than {place:.0f} % of the training set")
 
     test = fmdn.simulate(PRIOR, levels, n_test, seed=2, vectorised=True)
     data = NOISE.add(test.data, seed=4)

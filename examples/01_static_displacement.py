@@ -97,7 +97,7 @@ def draw(posteriors, numbers, gains, mean_gains, path):
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
-    magnitude, strike = np.linspace(6.8, 7.6, 121), np.linspace(290, 350, 121)
+    magnitude, strike = np.linspace(6.805, 7.595, 121), np.linspace(290.5, 349.5, 121)
     points = np.stack(np.meshgrid(magnitude, strike), axis=-1)
     styles = zip(("0.65", "#d1495b", "#0b4f8a"), posteriors.items(), strict=True)
     for color, (n, posterior) in styles:

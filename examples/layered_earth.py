@@ -135,6 +135,14 @@ def double_couple(strike, dip, rake):
     )
 
 
+def auxiliary_strike(strike, cos_dip, rake):
+    """Strike of the plane whose normal is the slip; radians, up to half a turn."""
+    along, up_dip = np.cos(rake), np.sin(rake) * cos_dip
+    north = along * np.cos(strike) + up_dip * np.sin(strike)
+    east = along * np.sin(strike) - up_dip * np.cos(strike)
+    return np.arctan2(-north, east)
+
+
 def triangle(omega, half_duration):
     """Spectrum of a triangle that begins at time zero: a boxcar with itself."""
     phase = 1j * omega * half_duration[..., None]

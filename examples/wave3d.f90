@@ -2,9 +2,10 @@
 !>
 !> Velocity and stress on a staggered grid, fourth order in space and second in time (Virieux 1986,
 !> Geophysics 51:889; Levander 1988, Geophysics 53:1425; Graves 1996, BSSA 86:1091); a free surface
-!> by images of the stress, the other edges absorb (Cerjan et al. 1985, Geophysics 50:705). The
-!> strain rate that a force leaves at a point is, by reciprocity, the displacement that a unit
-!> moment rate at the point leaves in the direction of the force.
+!> by images of the stress, the other edges absorb (Cerjan et al. 1985, Geophysics 50:705). By
+!> reciprocity the strain that a force leaves at a point is the displacement in the direction of
+!> the force by a moment with the same history at the point. So its strain rate is the
+!> acceleration by a moment whose rate has the history of the force: here a Gaussian.
 !>
 !> Input (standard input): one namelist. Output: `strain.bin`, single precision, six components
 !> (xx, yy, zz, xy, xz, yz) of each point at each sample, 1/s per newton.

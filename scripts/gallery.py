@@ -11,8 +11,10 @@ for the block of text below the line <!-- printed -->, which is what it prints.
 import argparse
 import ast
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -37,18 +39,25 @@ def page_of(path):
 
 
 def run(path):
-    """Run an example in full; what it prints goes to its page."""
-    figure = PAGES / f"{path.stem}.png"
-    command = [sys.executable, str(path), "--figure", str(figure)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    print(done.stdout)
-    if done.returncode != 0:
-        sys.exit(f"{path.name} failed: {page_of(path)} is as it was")
-    if done.stdout.startswith("skipped"):
-        return
+    """Run an example in full; its figures and what it prints go to its page.
+
+    One that says that it skipped something, or fails, leaves them as they are.
+    """
     page = page_of(path)
+    with tempfile.TemporaryDirectory() as folder:
+        figure = Path(folder) / f"{path.stem}.png"
+        command = [sys.executable, str(path), "--figure", str(figure)]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        print(done.stdout)
+        if done.returncode != 0:
+            sys.exit(f"{path.name} failed: {page} is as it was")
+        if re.search("^skipped", done.stdout, re.MULTILINE):
+            print(f"{page} is as it was")
+            return
+        for drawn in figure.parent.iterdir():
+            shutil.copyfile(drawn, PAGES / drawn.name)
+        printed = done.stdout.replace(f"{folder}/", "").rstrip()
     text = page.read_text(encoding="utf-8")
-    printed = done.stdout.replace(f"{PAGES}/", "").rstrip()
     block = f"{MARK}```text\n{printed}\n```\n"
     pattern = re.escape(MARK) + r"```text\n.*?```\n"
     text = re.sub(pattern, lambda _: block, text, flags=re.DOTALL)

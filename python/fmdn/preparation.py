@@ -129,7 +129,7 @@ class Preparation:
     ) -> Rows:
         """Make the rows wanted; all rows of a stream are, or none."""
         made: list[Array] = []
-        number = first_sample = 0
+        number, first_sample = -1, 0
         for part in self.raw:
             for first, block in part.blocks():
                 if interrupt is not None and interrupt[0]:
@@ -137,6 +137,9 @@ class Preparation:
                 ends = first_sample + first + np.array([0, len(block)])
                 start, stop = np.searchsorted(self.sample, ends)
                 here = start + np.flatnonzero(wanted[start:stop])
+                number += 1
+                if not here.size:  # encoders need not know what to do with no rows
+                    continue
                 noisy = np.empty((len(here), self._n_inputs(block)))
                 for stream in np.unique(streams[here]):
                     some = streams[here] == stream
@@ -146,7 +149,6 @@ class Preparation:
                     data = block[self.sample[rows] - ends[0]]
                     noisy[some] = self._measure(rng, data, rows, drop)
                 made.append(noisy if raw else self._prepare(noisy))
-                number += 1
             first_sample += len(part)
         features = np.concatenate(made)
         return Rows(

@@ -197,3 +197,18 @@ def test_noise_is_known_by_its_own_sets(models):
     entropy = 0.5 * np.log(2 * np.pi * np.e / (1 + G @ G / 0.25))
     losses = committee.weighting_losses_
     assert (np.abs(losses - entropy) < 5 * np.sqrt(0.5 / 500)).all()
+
+
+def test_blocks_without_rows_to_encode(monkeypatch):
+    """Where no row of a block is wanted the encoder is left in peace."""
+    monkeypatch.setattr("fmdn.raw.BLOCK_ROWS", 3)
+
+    class Reshaping:
+        def transform(self, data):
+            return data.reshape(len(data), 2, -1).mean(axis=2)
+
+    rng = np.random.default_rng(1)
+    models = rng.normal(size=(200, 1))
+    samples = Samples(models, models * G, prior=Prior(m=Normal(0, 1)))
+    inversion = Inversion(samples, 0.1, encoder=Reshaping(), **SETTINGS).fit()
+    assert abs(inversion.posterior(0.7 * G)["m"].mean() - 0.7) < 0.2

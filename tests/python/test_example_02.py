@@ -3,8 +3,26 @@
 import numpy as np
 import okada
 import pytest
-from layered_earth import SHIFT, Greens, double_couple, frequencies, triangle
-from waveforms_model import EAST, MODEL_ERROR, NAMES, SD, averages, noise, window
+from layered_earth import (
+    SHIFT,
+    Greens,
+    auxiliary_strike,
+    double_couple,
+    frequencies,
+    triangle,
+)
+from waveforms_model import (
+    EAST,
+    MODEL_ERROR,
+    N_POINTS,
+    NAMES,
+    PRIOR,
+    SD,
+    Forward,
+    averages,
+    noise,
+    window,
+)
 
 HALF_SPACE = [(np.inf, 6.0, 6.0 / np.sqrt(3), 2.7)]
 RIGIDITY = 2700 * 6000**2 / 3  # Pa
@@ -31,6 +49,20 @@ def test_double_couple(azimuth):
     tensor = axes @ fault_tensor(STRIKE, DIP, RAKE) @ axes.T
     expected = tensor[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
     np.testing.assert_allclose(got, expected, atol=1e-14)
+
+
+def test_auxiliary_plane():
+    """A tensor does not tell the normal from the slip, (1, 2) of its axes."""
+    values, axes = np.linalg.eigh(fault_tensor(STRIKE, DIP, RAKE))
+    np.testing.assert_allclose(values, [-1, 0, 1], atol=1e-12)
+    pressure, tension = axes[:, 0], axes[:, 2]
+    strikes = {
+        round(np.degrees(np.arctan2(-n[0], n[1])) % 180, 6)
+        for n in (tension + pressure, tension - pressure)
+    }
+    other = auxiliary_strike(STRIKE, np.cos(DIP), RAKE)
+    found = {round(np.degrees(one) % 180, 6) for one in (STRIKE, other)}
+    assert found == strikes
 
 
 def test_triangle_is_its_transform():
@@ -133,12 +165,61 @@ def test_windows_hold_what_has_come_in():
     np.testing.assert_array_equal(early, np.broadcast_to([2.0, 5.0, 8.0], early.shape))
 
 
+@pytest.fixture(scope="module")
+def rupture():
+    """Data of an earthquake of Mw 7 in a row to the north, with changes to it."""
+    pytest.importorskip("pyprop8")
+    forward = object.__new__(Forward)
+    forward.greens = Greens.compute(
+        np.array([8.0, 10.0]), np.arange(1.0, 280.0, 9), progress=False
+    )
+    usual = {
+        "east": 0.0, "north": -20.0, "depth": 9.0, "magnitude": 7.0, "strike": 0.0,
+        "rake": 10.0, "cos_dip": 0.1, "duration": 1.0, "delay": 0.0,
+        "length_excess": 0.0, "start": 0.0, "speed": 2.6, "plane": 0.2,
+    }  # fmt: skip
+
+    def compute(slip=None, **changes):
+        model = np.array([[{**usual, **changes}[name] for name in PRIOR.names]])
+        data = forward.data(model, slip=None if slip is None else np.array([slip]))
+        return data.reshape(len(EAST), 3, -1)
+
+    return compute
+
+
+def test_a_short_row_is_a_point(rupture):
+    point = rupture(length_excess=-6.0)
+    for changes in ({"start": 1.0}, {"speed": 3.2}, {"plane": 0.9}):
+        found = rupture(length_excess=-6.0, **changes)
+        np.testing.assert_allclose(found, point, atol=1e-4 * np.abs(point).max())
+    # all the moment in one place takes longer, and leaves as much in the end
+    uneven = np.where(np.arange(N_POINTS) == 1, 0.996, 0.001)
+    one = rupture(uneven, length_excess=-6.0)
+    late = np.abs(one - point)[..., -3:].max() / np.abs(point[..., -3:]).max()
+    assert late < 0.05 < np.abs(one - point).max() / np.abs(point).max()
+
+
+def test_a_rupture_to_the_north_is_stronger_there(rupture):
+    """Its waves pile up, in the order of the stations' azimuths."""
+    towards, away = (np.ptp(rupture(start=s), axis=-1).max(axis=1) for s in (0.0, 1.0))
+    north = [NAMES.index(name) for name in ("P501", "P509", "P497")]
+    assert (towards[north] > 1.2 * away[north]).all()
+
+
 def test_noise_is_what_the_page_says():
-    n = 4000
-    clean = np.tile(np.array([0.0, 1.0]), (n, len(NAMES) * 3))
-    found = noise(np.random.default_rng(1), clean).reshape(n, len(NAMES), 3, 2)
-    quiet, loud = found[..., 0].std(axis=(0, 1)), found[..., 1].std(axis=(0, 1))
+    n, step = 4000, 10
+    clean = np.tile(np.repeat([0.0, 1e3], step), (n, len(NAMES) * 3))
+    found = noise(np.random.default_rng(1), clean).reshape(n, len(NAMES), 3, 2 * step)
     error = 4 / np.sqrt(2 * n * len(NAMES))
-    np.testing.assert_allclose(quiet, SD, rtol=error)
-    log_normal = np.exp(MODEL_ERROR**2 / 2) * np.sqrt(np.exp(MODEL_ERROR**2) - 1)
-    np.testing.assert_allclose(loud, np.hypot(log_normal, SD), rtol=2 * error)
+    np.testing.assert_allclose(found[..., 0].std(axis=(0, 1)), SD, rtol=error)
+    # nothing of the late waves comes before their time, and nothing of them stays
+    np.testing.assert_allclose(found[..., step], found[..., step + 7], atol=0.1)
+    late = found[..., step + 4] / found[..., step] - 1
+    # they begin after 1 to 4 samples and end 1 to 3 later: 6 cases of 12 are there
+    assert np.mean(late**2) == pytest.approx(0.5, abs=4 / np.sqrt(late.size))
+    log = np.log(found[..., step] / 1e3).reshape(n, -1)
+    covariance = np.cov(log.T) / MODEL_ERROR**2
+    station = np.kron(np.eye(len(NAMES)), np.ones((3, 3)))
+    expected = np.eye(len(station)) + station + 1
+    # the worst of 465; 3 * sqrt(2 / n) is the largest standard deviation
+    np.testing.assert_allclose(covariance, expected, atol=5 * 3 * np.sqrt(2 / n))

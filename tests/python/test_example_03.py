@@ -102,3 +102,22 @@ def test_the_free_surface_doubles(program):
         )  # fmt: skip
         peaks.append(np.abs(found[..., 2]).max())
     assert abs(peaks[0] / peaks[1] - 2) < 0.05
+
+
+def test_the_static_displacement_of_an_earthquake(program):
+    """What a moment at a place leaves at the force's (Aki & Richards, eq. 4.34).
+
+    By reciprocity the strain rate is the acceleration by a moment whose rate is a
+    Gaussian of unit area; summed twice it is the displacement.
+    """
+    found = run(program, 0, steps=STEPS + 40)
+    moved = 2 * np.cumsum(np.cumsum(found[..., 3], axis=0), axis=0)[-1] * STEP**2
+    offset = 1000.0 * (CENTRE - PLACES)
+    r = np.linalg.norm(offset, axis=1)
+    x, y, z = offset.T / r
+    along = 2 * x * y * x  # of the radial displacement, sin 2 theta cos phi
+    across = y - along  # cos 2 theta cos phi theta - cos theta sin phi phi
+    expected = (9 * along - 6 * across) / 2 * (VS**-2 - VP**-2)
+    expected += (4 * along - 2 * across) / VP**2 + 3 * (across - along) / VS**2
+    expected /= 4 * np.pi * DENSITY * r**2
+    np.testing.assert_allclose(moved, expected, atol=0.08 * np.abs(expected).max())
