@@ -15,7 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "build" / "gallery"  # what examples keep stays there
 PAGES = ROOT / "docs" / "gallery"
 MARK = "<!-- printed -->\n"
 HEAD = """# Gallery
@@ -40,7 +41,8 @@ def run(path):
     """Run an example in full; what it prints goes to its page."""
     figure = PAGES / f"{path.stem}.png"
     command = [sys.executable, str(path), "--figure", str(figure)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    WORK.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(command, cwd=WORK, stdout=subprocess.PIPE, text=True)
     print(done.stdout)
     if done.returncode != 0:
         sys.exit(f"{path.name} failed: {page_of(path)} is as it was")
