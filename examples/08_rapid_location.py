@@ -105,12 +105,13 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     quick, seed = options.quick, options.seed
-    settings, (n_samples, n_test, within) = {}, (30_000, 3_000, 0.03)
-    if quick:
-        settings = {"n_members": 2, "hidden": 15, "kernels": 3, "max_iter": 100}
-        n_samples, n_test, within = 2_000, 400, 0.08
+    settings = {"n_members": 2, "hidden": 15, "kernels": 3, "max_iter": 100}
+    n_samples, n_test, within = 2_000, 400, 0.08
+    if not quick:
+        settings = {"n_members": 4, "hidden": [25, 25], "kernels": 5, "max_iter": 400}
+        n_samples, n_test, within = 30_000, 3_000, 0.03
 
-    inversion = learn(n_samples, seed, **settings)
+    inversion = learn(n_samples, seed, linear_path=True, **settings)
     print(f"{n_samples} simulations to learn from\n")
     posteriors, references = print_answers(inversion)
     seen = np.concatenate([inputs_at(clock) for clock in CLOCKS])

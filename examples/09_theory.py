@@ -173,7 +173,7 @@ def main():
     }
     rows = compare(committees)
     checks = check(committees, 400 if quick else 5000)
-    sizes = (300, 3000) if quick else (300, 3000, 30_000, 300_000)
+    sizes = (300, 3000) if quick else (300, 3000, 30_000, 100_000)
     sweeps = (100, 300) if quick else (100, 300, 1000)
     fits = (2, 100, 100) if quick else (3, 600, 300)
     approaches = {c: approach(c, sizes, *fits) for c in MEMBERS}
