@@ -49,7 +49,7 @@ def draw(path, posterior, known, in_prem):
     for row, name in enumerate(TARGETS[len(SHEAR) :]):
         ax = figure.add_subplot(grid[row, 1])
         plot_posterior(posterior[name], PRIOR[name], ax=ax)
-        ax.hist(known[name], 30, weights=known.weights, density=True,
+        ax.hist(known[name], 20, weights=known.weights, density=True,
                 histtype="step", color=EXACT)  # fmt: skip
         ax.axvline(670 if "660" in name else 0, color="black", lw=0.8, zorder=0)
         ax.set(ylabel="", yticks=[])
