@@ -1,7 +1,8 @@
 """What drives a mantle, and how long it has convected, from an image of today's state.
 
-Prior     log10 of the Rayleigh number 4.3..5.5, internal heating 0..15, age 0.01..0.05
-          diffusion times, initial temperature of the interior 0.3..0.9: all uniform
+Prior     log10 of the Rayleigh number 4.3..5.5 and of the age in diffusion times
+          -2.5..-1, internal heating 0..30, initial temperature of the interior
+          0.3..0.9: all uniform
 Forward   convection in a box four times as wide as deep, from a random initial state
           (convection.py; 96 x 32 cells)
 Data      temperature at 11 depths, (a) its variation along each depth alone, as in an
@@ -14,7 +15,9 @@ Targets   Rayleigh number, heating and age, each by itself; the initial temperat
 After Atkins et al. (2016), PEPI 257:171, doi:10.1016/j.pepi.2016.05.016, who had 334 to
 800 simulations to train on.
 
-    python 06_mantle_convection.py --store runs.zarr     goes on where it was stopped
+    python 06_mantle_convection.py [--quick] [--figure PATH] [--store PATH]
+
+The runs are kept in the store: the same call goes on where it was stopped.
 """
 
 import argparse
@@ -32,8 +35,8 @@ from scipy.special import erf
 
 PRIOR = fmdn.Prior(
     rayleigh=fmdn.Uniform(4.3, 5.5, unit="log10"),
-    heating=fmdn.Uniform(0, 15),
-    age=fmdn.Uniform(0.01, 0.05, unit="diffusion times"),
+    heating=fmdn.Uniform(0, 30),
+    age=fmdn.Uniform(-2.5, -1, unit="log10"),
     initial=fmdn.Uniform(0.3, 0.9),
 )
 TARGETS = ["rayleigh", "heating", "age"]
@@ -41,7 +44,8 @@ BOX = Box(width=4.0, nx=96, nz=32)
 LEVELS = np.arange(1, 32, 3)  # of the 33 depths
 NOISE = 0.05
 FLOOR = 2 * NOISE**2 / BOX.nx  # power of the noise: nothing is seen below
-HIDDEN_RUN = [5.1, 6.0, 0.03, 0.6]  # plays the planet
+NAME = Path(__file__).stem
+HIDDEN_RUN = [5.1, 12.0, -2.0, 0.6]  # plays the planet
 # Blankenbach et al. (1989, GJI 98:23), case 1a: Ra 1e4 in a square.
 NUSSELT, SPEED = 4.884409, 42.864947
 
@@ -57,7 +61,7 @@ def forward(model, rng):
     waves = np.zeros_like(theta)
     waves[1:6, 1:13] = rng.standard_normal((5, 12))
     theta += 0.05 * BOX.to_grid(waves) / BOX.to_grid(waves).std()
-    theta = BOX.evolve(theta, 10**rayleigh, heating, age)
+    theta = BOX.evolve(theta, 10**rayleigh, heating, 10**age)
     return BOX.temperature(theta)[LEVELS].astype(np.float32).ravel()
 
 
@@ -96,38 +100,30 @@ def benchmark():
     return box.nusselt(theta), box.speed(theta, 1e4)
 
 
-def learn(samples, n, encoder, settings):
-    """Train on the first n runs."""
-    part = fmdn.Samples(samples.models[:n], samples.data[:n], prior=PRIOR)
-    inversion = fmdn.Inversion(
-        part, NOISE, TARGETS, encoder=encoder, replicate=4, **settings
-    )
-    return inversion.fit()
+def take(runs, rows):
+    """Give some of the runs."""
+    return fmdn.Samples(runs.models[rows], runs.data[rows], prior=PRIOR)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small numbers, for tests")
-    parser.add_argument("--figure", type=Path, help="draw the figure there")
-    parser.add_argument("--store", type=Path, help="folder to keep the runs in (zarr)")
+    parser.add_argument("--figure", type=Path, default=Path(f"{NAME}.png"))
+    parser.add_argument("--store", type=Path, help=f"by default {NAME}.zarr")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     quick, seed = options.quick, options.seed
+    store = options.store or (None if quick else Path(f"{NAME}.zarr"))
 
     nusselt, speed = benchmark()
     print(f"benchmark 1a: Nusselt number {nusselt:.3f} (published {NUSSELT:.3f}), "
           f"speed {speed:.2f} ({SPEED:.2f})")  # fmt: skip
-    sizes, n_test = ([40], 20) if quick else ([75, 150, 300, 600], 200)
-    # as Atkins et al. (2016), who had 20 members
-    settings = {"n_members": 4 if quick else 10, "hidden": (10, 30), "kernels": (3, 5)}
-    settings |= {"max_iter": 30 if quick else 300, "seed": seed}
-    runs = fmdn.simulate(
-        PRIOR, forward, sizes[-1] + n_test, seed=seed, store=options.store, version=1
-    )
+    sizes, n_test = ([40], 20) if quick else ([75, 150, 300, 600, 1200], 300)
+    settings = {"n_members": 10, "seed": seed, "replicate": 4}
+    if quick:
+        settings |= {"n_members": 4, "hidden": 20, "kernels": 4, "max_iter": 30}
     noise = fmdn.GaussianNoise(NOISE)
-    tested = slice(sizes[-1], None)
-    test_data = noise.add(runs.data[tested], seed + 1)
-    test = fmdn.Samples(runs.models[tested], test_data, prior=PRIOR)
+    kept = {"seed": seed, "store": store, "version": 2}
     clean = forward(np.array(HIDDEN_RUN), np.random.default_rng(seed + 2))
     observed = noise.add(clean, seed + 3)
 
@@ -135,8 +131,14 @@ def main():
     images.append((sizes[-1], "with means", Spectrum(with_mean=True)))
     gains, found = {}, {}
     for n, what, encoder in images:
-        inversion = learn(runs, n, encoder, settings)
-        checks = fmdn.calibration(inversion.posterior(test.data), test, PRIOR)
+        # what is in the store is not simulated again
+        runs = fmdn.simulate(PRIOR, forward, n_test + n, **kept)
+        rows, test = slice(n_test, None), take(runs, slice(n_test))
+        inversion = fmdn.Inversion(
+            take(runs, rows), NOISE, TARGETS, encoder=encoder, **settings
+        ).fit()
+        data = noise.add(test.data, seed + 1)
+        checks = fmdn.calibration(inversion.posterior(data), test, PRIOR)
         gains[n, what] = {name: one.gain for name, one in checks.items()}
         found[what] = inversion.posterior(observed), checks
         row = ", ".join(f"{name} {gain.value:.2f} +- {gain.error:.2f}"
@@ -154,11 +156,10 @@ def main():
         print(f"{n_test} runs that nothing was trained on:\n{checks.summary()}")
     place = fmdn.novelty(inversion, observed)
     print(f"\nthe image lies at {place.distance[0]:.1f} % of the training cloud")
-    if options.figure:
-        from convection_figure import draw
+    from convection_figure import draw
 
-        field = observed.reshape(len(LEVELS), -1)
-        draw(options.figure, field, HIDDEN_RUN, found, gains)
+    field = observed.reshape(len(LEVELS), -1)
+    draw(options.figure, field, HIDDEN_RUN, found, gains)
 
     passed = {
         "Nusselt number of the benchmark within 2 %": abs(nusselt / NUSSELT - 1) < 0.02,

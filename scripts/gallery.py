@@ -17,7 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "build" / "gallery"  # what examples keep stays there
 PAGES = ROOT / "docs" / "gallery"
 MARK = "<!-- printed -->\n"
 HEAD = """# Gallery
@@ -44,10 +45,11 @@ def run(path):
     One that says that it skipped something, or fails, leaves them as they are.
     """
     page = page_of(path)
+    WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         figure = Path(folder) / f"{path.stem}.png"
         command = [sys.executable, str(path), "--figure", str(figure)]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(command, cwd=WORK, stdout=subprocess.PIPE, text=True)
         print(done.stdout)
         if done.returncode != 0:
             sys.exit(f"{path.name} failed: {page} is as it was")
