@@ -61,7 +61,7 @@ KNOWN = {
     "rake": "-30 to 15",
     "cos_dip": "0 to 0.3",
 }
-SYNTHETIC = {  # like it, but steeper, and at the edge of the prior's box
+SYNTHETIC = {  # of about its size
     "east": -8.0, "north": 5.0, "depth": 8.0, "magnitude": 7.2, "strike": 222.0,
     "rake": 10.0, "cos_dip": 0.15, "duration": 1.05, "delay": 12.0,
     "length_excess": 0.0, "start": 0.4, "speed": 2.6, "plane": 0.9,
