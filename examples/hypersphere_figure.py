@@ -98,7 +98,7 @@ def approach(ax, rows):
     for c, of_c in rows.items():
         n, few, many = of_c.T[:3]
         style = {"marker": MARKERS[c], "color": SHADES[c], "mec": "black"}
-        ax.loglog(n, many, label=f"c = {c}, 10 kernels", **style)
+        ax.loglog(n, many, label=f"c = {c}, default", **style)
         ax.loglog(n, few, ls=":", label=f"c = {c}, 3 kernels", **style)
     ax.set(xlabel="prior samples", ylabel="mean KL(exact || learnt) (nat)")
     ax.set_title("exact in the limit", loc="left")
