@@ -121,8 +121,7 @@ def main():
             for name, column in zip(names, targets.T, strict=True)
         }
     )
-    settings = {"n_members": 4, "hidden": [30, 30, 30], "kernels": (1, 4)}
-    settings |= {"max_iter": 1500, "patience": 100, "seed": options.seed}
+    settings = {"seed": options.seed}
     if options.quick:
         settings |= {"n_members": 2, "hidden": [20, 20], "kernels": 3, "max_iter": 60}
     observables = {"all eight": list(range(8)), "five measurable": MEASURABLE}
