@@ -1,7 +1,7 @@
 !> What networks see of inputs that have knots.
 !>
-!> Inputs are bent towards a normal distribution: half of what is seen is the standardised value, the
-!> other half its rank among the training rows as a normal score (van der Waerden 1952). Crowded
+!> Inputs are bent towards a normal distribution: half of what is seen is the standardised value,
+!> the other half its rank among the training rows as a normal score (van der Waerden 1952). Crowded
 !> values are drawn apart, far ones brought nearer; order and ties stay. In between it is a polygon
 !> with a fixed number of knots, beyond them straight with a slope of one half.
 !>

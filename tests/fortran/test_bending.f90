@@ -112,8 +112,8 @@ contains
             ends(:, 1) = [low, 0.5_wp*(low + high), high]
             call see(knots, .true., 3, ends)
             call check(ends(3, 1 + k) > ends(1, 1 + k), "a piece ascends")
-            call check_close([ends(2, 1 + k)], [0.5_wp*(ends(1, 1 + k) + ends(3, 1 + k))], 1e-12_wp, &
-               "straight")
+            call check_close([ends(2, 1 + k)], [0.5_wp*(ends(1, 1 + k) + ends(3, 1 + k))], &
+               1e-12_wp, "straight")
             ends(:, 1 + k) = 0
             call check_close(ends(1, 2:), ends(3, 2:), 0.0_wp, "the others stay")
          end associate
