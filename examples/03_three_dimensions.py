@@ -10,7 +10,7 @@ Noise: 0.1 mm/s^2 in each sample.
 Targets: place, magnitude and mechanism; learnt in the medium with the basin and,
 wrongly, in the same flat layers without one.
 
-    python 03_three_dimensions.py            8 minutes on two cores
+    python 03_three_dimensions.py            4 minutes on two cores
     python 03_three_dimensions.py --quick    a coarse grid, small numbers
 """
 
