@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fmdn import Committee, CorrelatedNoise, recipe
 from fmdn import _boundary as boundary
+from fmdn._boundary_inputs import find_block
 from fmdn.fitting import Plan
 from fmdn.inputs import Treatment
 from fmdn.recipe import KINDS, NOTHING, choose, undecided
@@ -80,6 +81,14 @@ def test_networks_have_few_outputs(covariance):
     outputs = 1 + 10 + {"isotropic": 1, "diagonal": 10, "full": 55}[covariance]
     n = boundary.describe(layout, parameters).n_kernels
     assert n == min(16, recipe.MOST_OUTPUTS // outputs)
+
+
+def test_pieces_are_as_many_as_the_core_makes():
+    rows = np.random.default_rng(0).standard_normal((100, 2))
+    plan = Plan.of(Committee(1), rows, rows[:, 0], treatment=Treatment())
+    layout = plan.networks[recipe.IN_PIECES].layout
+    integers, _ = find_block(layout, "input knots")
+    assert layout[integers].tolist() == [recipe.N_PIECES + 1, 1]
 
 
 def test_pieces_are_for_few_rows_of_few_inputs():
