@@ -93,4 +93,4 @@ def c2st(reference, samples):
     units = 10 * reference.shape[1]
     network = MLPClassifier((units, units), max_iter=1000, random_state=1)
     folds = KFold(5, shuffle=True, random_state=1)
-    return float(cross_val_score(network, both, labels, cv=folds).mean())
+    return float(cross_val_score(network, both, labels, cv=folds, n_jobs=-1).mean())

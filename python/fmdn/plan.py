@@ -23,11 +23,12 @@ from .arguments import (
     read_targets,
     require_targets,
 )
+from .blur import blur, find_marks
 from .encoders import Encoder
 from .inputs import Inputs, Treatment
 from .preparation import Preparation
 from .priors import Prior
-from .ranges import Ranges, check_inside
+from .ranges import FREE, Ranges, check_inside
 from .recipe import (
     CUT_OFF,
     ENOUGH_TO_STACK,
@@ -126,6 +127,10 @@ class Plan:
         targets, weights = targets[sample], weights[sample]
         numbers = number_groups(groups, with_split=monitor is None)
         automatic = is_automatic(committee)
+        noise = treatment.noise  # some sees the targets
+        to_blur = automatic and (noise is None or noise.is_gaussian)
+        marks = find_marks(targets, (ranges.kinds == FREE) & to_blur)
+        targets = blur(targets, marks, [settings["seed"], 0])
         enough = not automatic or numbers.max() + 1 >= ENOUGH_TO_WEIGH
         roles = _boundary.split_rows(
             numbers,
@@ -165,6 +170,7 @@ class Plan:
             more = np.arange(len(inputs.parts[-1]))
             of_more, _ = read_targets(name, given[1], len(more), n_targets)
             of_more = check_inside(name, of_more, ranges, target_names, priors)
+            of_more = blur(of_more, marks, [settings["seed"], len(roles)])
             sample = np.concatenate([sample, before + more])
             targets = np.concatenate([targets, of_more])
             weights = np.concatenate([weights, np.ones(len(more))])
