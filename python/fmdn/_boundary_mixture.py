@@ -34,6 +34,8 @@ def mixture_log_density(kernels: Kernels, ranges: Ranges, points: Array) -> Arra
     Outside the ranges it is -inf.
     """
     log_p = np.empty((len(kernels[0]), points.shape[1]))
+    if not log_p.size:
+        return log_p
     check_status(
         _core.fmdn_mixture_log_density(
             *_mixture(kernels, ranges),
@@ -50,6 +52,8 @@ def mixture_log_density(kernels: Kernels, ranges: Ranges, points: Array) -> Arra
 def mixture_cdf(kernels: Kernels, ranges: Ranges, points: Array, above: bool) -> Array:
     """Probability below (or above) points (n, m), one target, or (1, m): (n, m)."""
     p = np.empty((len(kernels[0]), points.shape[1]))
+    if not p.size:
+        return p
     check_status(
         _core.fmdn_mixture_cdf(
             *_mixture_1d(kernels, ranges),
@@ -65,6 +69,8 @@ def mixture_cdf(kernels: Kernels, ranges: Ranges, points: Array, above: bool) ->
 def mixture_quantile(kernels: Kernels, ranges: Ranges, q: Array) -> Array:
     """Quantiles at probabilities q (m,), one target: (n, m)."""
     x = np.empty((len(kernels[0]), q.size))
+    if not x.size:
+        return x
     check_status(
         _core.fmdn_mixture_quantile(
             *_mixture_1d(kernels, ranges), q, count_threads(), x.T

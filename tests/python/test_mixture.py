@@ -174,6 +174,11 @@ def test_infinite_points_are_nowhere():
 # --- Marginals and conditionals -------------------------------------------------------
 
 
+@pytest.mark.parametrize("answer", ["pdf", "logpdf", "cdf", "sf", "quantile"])
+def test_no_points_have_no_answers(answer):
+    assert getattr(many_normals(3, 5), answer)([]).shape == (3, 0)
+
+
 @fixed
 @given(seeds)
 def test_marginal_times_conditional_is_the_joint(seed):
