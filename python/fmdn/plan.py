@@ -144,7 +144,7 @@ class Plan:
         enough = max(kind.kernels[1] for kind in kinds.values())
         most = distinct_targets(targets, roles, settings["n_members"], enough)
         for number, kind in kinds.items():
-            enough = most_kernels(kind, n_targets) if automatic else most
+            enough = most_kernels(kind, n_targets, len(sample)) if automatic else most
             capped = cap_kernels(kind.kernels, min(most, enough), committee.kernels)
             kinds[number] = replace(kind, kernels=capped)
         first, *others = (

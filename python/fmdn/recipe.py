@@ -62,6 +62,7 @@ IN_PIECES = 5  # the kind that sees inputs in pieces
 N_PIECES, MOST_PIECES = 31, 1_000_000  # of an input; of all rows
 NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
 MOST_OUTPUTS = 400  # of a network: fewer kernels where each has many numbers
+ROWS_OF_A_KERNEL = 40  # or two kernels, if rows are fewer
 MEMORY = 30
 PATIENCE = 100, 300  # of many and of few rows
 PATIENT_WORK = 1_700_000  # rows times patience, between these
@@ -156,12 +157,12 @@ def pointless(n_rows: int, n_inputs: int, *, can_be_cut: bool) -> set[int]:
     return kinds
 
 
-def most_kernels(recipe: Recipe, n_targets: int) -> int:
-    """Give the kernels that a network of a kind can have for so many targets."""
+def most_kernels(recipe: Recipe, n_targets: int, n_rows: int) -> int:
+    """Give the kernels that a network can have for so many targets and rows."""
     scales = {"isotropic": 1, "diagonal": n_targets}
     full = n_targets * (n_targets + 1) // 2
     outputs = 1 + n_targets + scales.get(recipe.covariance, full)
-    return max(1, MOST_OUTPUTS // outputs)
+    return min(max(1, MOST_OUTPUTS // outputs), max(2, n_rows // ROWS_OF_A_KERNEL))
 
 
 def n_pilots(n_members: int, n_rows: int) -> int:
