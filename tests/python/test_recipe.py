@@ -86,7 +86,7 @@ def test_a_small_table_with_steps_is_seen_in_pieces():
 
 @pytest.mark.parametrize("covariance", ["isotropic", "diagonal", "full"])
 def test_networks_have_few_outputs(covariance):
-    rows = np.random.default_rng(0).standard_normal((100, 30))
+    rows = np.random.default_rng(0).standard_normal((640, 30))
     plan = Plan.of(
         Committee(1, covariance=covariance), rows, rows[:, :10], treatment=Treatment()
     )
