@@ -65,7 +65,8 @@ def exact(rows):
     for (name, size), found in sorted(collect(rows, "exact").items()):
         kl = found["KL at 0.7"] or found["KL"]
         wanted = EXACT[name, size]
-        line = [name, f"{size:,}", len(kl), mean(kl, 4), wanted, verdict(kl, wanted)]
+        each = f"{np.mean(kl):.2g}"
+        line = [name, f"{size:,}", len(kl), each, wanted, verdict(kl, wanted)]
         line += [mean(found["KL at 0.0"], 4), mean(found["coverage"])]
         lines.append([*line, mean(found["seconds"], 0)])
     heads = ["problem", "rows", "seeds", "KL", "wanted", "reached", "KL at d = 0"]
