@@ -136,7 +136,8 @@ class Committee(Members, Stored, Estimator):
         inputs : array_like, shape (n, n_inputs)
             Simulated data, one row for each prior sample.
         targets : array_like, shape (n,) or (n, n_targets)
-            What to infer from them.
+            What to infer from them. With sizes at "auto" targets that are rounded, such
+            as whole numbers, are blurred by a quarter of their step (docs/training.md).
         monitor, weighting : (inputs, targets), optional
             Sets that stop the training and weigh the members. With `monitor` alone all
             other rows train, and it gives the weights too.
