@@ -123,6 +123,7 @@ class Plan:
         reweighted = np.ptp(weights) > 0
         # A row of no weight is as good as not there; replicas are of one group.
         sample = inputs.replicas(np.flatnonzero(weights > 0))
+        n_samples = len(sample) // treatment.replicate
         groups = read_groups(groups, n)[sample]
         targets, weights = targets[sample], weights[sample]
         numbers = number_groups(groups, with_split=monitor is None)
@@ -144,7 +145,7 @@ class Plan:
         enough = max(kind.kernels[1] for kind in kinds.values())
         most = distinct_targets(targets, roles, settings["n_members"], enough)
         for number, kind in kinds.items():
-            enough = most_kernels(kind, n_targets, len(sample)) if automatic else most
+            enough = most_kernels(kind, n_targets, n_samples) if automatic else most
             capped = cap_kernels(kind.kernels, min(most, enough), committee.kernels)
             kinds[number] = replace(kind, kernels=capped)
         first, *others = (

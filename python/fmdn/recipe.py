@@ -62,7 +62,7 @@ IN_PIECES = 5  # the kind that sees inputs in pieces
 N_PIECES, MOST_PIECES = 31, 1_000_000  # of an input; of all rows
 NOTHING = len(KINDS) - 1  # the kind that learns nothing from the inputs
 MOST_OUTPUTS = 400  # of a network: fewer kernels where each has many numbers
-ROWS_OF_A_KERNEL = 40  # or two kernels, if rows are fewer
+SAMPLES_OF_A_KERNEL = 40  # or two kernels, if samples are fewer
 MEMORY = 30
 PATIENCE = 100, 300  # of many and of few rows
 PATIENT_WORK = 1_700_000  # rows times patience, between these
@@ -157,12 +157,17 @@ def pointless(n_rows: int, n_inputs: int, *, can_be_cut: bool) -> set[int]:
     return kinds
 
 
-def most_kernels(recipe: Recipe, n_targets: int, n_rows: int) -> int:
-    """Give the kernels that a network can have for so many targets and rows."""
+def most_kernels(recipe: Recipe, n_targets: int, n_samples: int) -> int:
+    """Give the kernels that a network can have for so many targets and samples.
+
+    Replicas of a sample are one, as they have the same targets.
+    """
     scales = {"isotropic": 1, "diagonal": n_targets}
     full = n_targets * (n_targets + 1) // 2
     outputs = 1 + n_targets + scales.get(recipe.covariance, full)
-    return min(max(1, MOST_OUTPUTS // outputs), max(2, n_rows // ROWS_OF_A_KERNEL))
+    return min(
+        max(1, MOST_OUTPUTS // outputs), max(2, n_samples // SAMPLES_OF_A_KERNEL)
+    )
 
 
 def n_pilots(n_members: int, n_rows: int) -> int:

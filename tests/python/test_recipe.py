@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from fmdn import Committee, CorrelatedNoise, recipe
+from fmdn import Committee, CorrelatedNoise, GaussianNoise, recipe
 from fmdn import _boundary as boundary
 from fmdn._boundary_inputs import find_block
 from fmdn.fitting import Plan
@@ -94,6 +94,17 @@ def test_networks_have_few_outputs(covariance):
     outputs = 1 + 10 + {"isotropic": 1, "diagonal": 10, "full": 55}[covariance]
     n = boundary.describe(layout, parameters).n_kernels
     assert n == min(16, recipe.MOST_OUTPUTS // outputs)
+
+
+@pytest.mark.parametrize(
+    ("n", "replicate", "most"), [(160, 1, 4), (160, 4, 4), (20, 9, 2)]
+)
+def test_replicas_are_no_reason_for_more_kernels(n, replicate, most):
+    rows = np.random.default_rng(0).standard_normal((n, 3))
+    treatment = Treatment(noise=GaussianNoise(0.1), replicate=replicate)
+    plan = Plan.of(Committee(1), rows, rows[:, 0], treatment=treatment)
+    layout, parameters = plan.networks[INTRICATE][:2]
+    assert boundary.describe(layout, parameters).n_kernels == most
 
 
 def test_pieces_are_as_many_as_the_core_makes():
