@@ -130,7 +130,8 @@ class Plan:
         automatic = is_automatic(committee)
         noise = treatment.noise  # some sees the targets
         to_blur = automatic and (noise is None or noise.is_gaussian)
-        marks = find_marks(targets, (ranges.kinds == FREE) & to_blur)
+        once = targets[:: treatment.replicate]
+        marks = find_marks(once, (ranges.kinds == FREE) & to_blur)
         targets = blur(targets, marks, [settings["seed"], 0])
         enough = not automatic or numbers.max() + 1 >= ENOUGH_TO_WEIGH
         roles = _boundary.split_rows(
